@@ -1,0 +1,270 @@
+"""The public functions: load a model, ask about a region, classify regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from ._window import window
+from .errors import SourceError
+from .handle import Handle
+from .regions import Cutout, Region
+from .results import Answer, Classification, Question, Turn
+
+if TYPE_CHECKING:
+    from .models.base import Model
+
+__all__ = ["ask", "ask_async", "classify", "load_model"]
+
+MAX_TOKENS = 48
+"""Longest answer in tokens unless the user says otherwise."""
+
+Plan = Callable[[], list[Region]]
+
+
+def load_model(name: str | None = None, device: str = "auto") -> Model:
+    """Load a model; the same name and device give the same loaded model.
+
+    Parameters
+    ----------
+    name : str, optional
+        A name from the catalog or a checkpoint folder. Default: the bundled student.
+    device : str
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+
+    Returns
+    -------
+    Model
+        Ready to be asked.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its files are missing or broken.
+    """
+    return _load(name, device)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str | None, device: str) -> Model:
+    from .models.catalog import find
+    from .models.student import Student
+
+    return Student.load(find(name).path, device)
+
+
+def ask(
+    source: Any,
+    question: str,
+    region: Any = None,
+    model: Model | str | None = None,
+    *,
+    turns: Sequence[Turn] = (),
+    tiled: bool | None = None,
+    max_tokens: int = MAX_TOKENS,
+) -> Answer | Handle[Answer]:
+    """Ask a question about a micrograph or a region of it.
+
+    Parameters
+    ----------
+    source : napari viewer, napari layer, array, path, Region or sequence of Region
+        The micrograph. Of a viewer, the active image layer.
+    question : str
+        What to ask.
+    region : optional
+        ``(y0, x0, y1, x1)`` in pixels, or (N, 2) vertices; on a viewer or layer also a Shapes
+        layer or the name of a choice. Default: the selected shapes of a viewer, else all.
+    model : Model or str, optional
+        A loaded model or its name. Default: the bundled student.
+    turns : sequence of Turn
+        Earlier turns of the conversation (``answer.next_turns``).
+    tiled : bool, optional
+        Whether to look at the region in tiles; None: where it is reduced more than threefold.
+    max_tokens : int
+        Longest answer.
+
+    Returns
+    -------
+    Answer or Handle
+        The answer. Called with a viewer or layer in the GUI thread (napari's console), a
+        handle, since waiting would freeze the window; the overlay appears when it is done.
+
+    Raises
+    ------
+    MicrographError
+        With one sentence that says what was wrong and what to do.
+    """
+    if _would_freeze(source):
+        return ask_async(
+            source, question, region, model, turns=turns, tiled=tiled, max_tokens=max_tokens
+        )
+    plan = plan_of(source, region)
+    return _loaded(model).ask(
+        Question(question, tuple(plan()), tuple(turns), tiled), max_tokens=max_tokens
+    )
+
+
+def ask_async(
+    source: Any,
+    question: str,
+    region: Any = None,
+    model: Model | str | None = None,
+    *,
+    turns: Sequence[Turn] = (),
+    tiled: bool | None = None,
+    max_tokens: int = MAX_TOKENS,
+    echo: bool = True,
+) -> Handle[Answer]:
+    """Ask like :func:`ask`, without waiting.
+
+    Returns
+    -------
+    Handle
+        Prints the answer as it is written (unless ``echo`` is False); ``.result()`` waits for
+        it, ``.cancel()`` stops it. On a viewer or layer the overlay appears when it is done.
+    """
+    plan = plan_of(source, region)
+
+    def work(write: Callable[[str], None], cancel: Event) -> Answer:
+        return _loaded(model).ask(
+            Question(question, tuple(plan()), tuple(turns), tiled),
+            on_text=write,
+            cancel=cancel,
+            max_tokens=max_tokens,
+        )
+
+    return _start(work, source, echo)
+
+
+def classify(
+    source: Any,
+    labels: Sequence[str],
+    regions: Any = None,
+    model: Model | str | None = None,
+    *,
+    threshold: float = 0.0,
+) -> Classification | Handle[Classification]:
+    """Give each region a probability for each class name.
+
+    Parameters
+    ----------
+    source : as for :func:`ask`
+        The micrograph.
+    labels : sequence of str
+        Class names, at least two.
+    regions : optional
+        One region as for :func:`ask`, or a list of them. Default: the selected shapes of a
+        viewer, else the whole.
+    model : Model or str, optional
+        A loaded model or its name. Default: the bundled student.
+    threshold : float
+        A best class less probable than this is called unknown.
+
+    Returns
+    -------
+    Classification or Handle
+        One row of probabilities a region; a handle where :func:`ask` gives one.
+
+    Raises
+    ------
+    MicrographError
+        With one sentence that says what was wrong and what to do.
+    """
+    plan = plan_of(source, regions)
+
+    def work(_write: Callable[[str], None], cancel: Event) -> Classification:
+        result = _loaded(model).classify(plan(), labels, cancel=cancel, threshold=threshold)
+        _write(str(result))
+        return result
+
+    if _would_freeze(source):
+        return _start(work, source, echo=True)
+    return work(lambda _text: None, Event())
+
+
+def plan_of(source: Any, region: Any = None) -> Plan:
+    """Return a function that reads the regions; it may run in any thread.
+
+    Layers are looked at now, in the caller's thread; pixels are read when the plan is run.
+
+    Raises
+    ------
+    SourceError
+        If the source is no micrograph.
+    """
+    if isinstance(source, Region):
+        return lambda: [source]
+    if isinstance(source, Sequence) and source and all(isinstance(r, Region) for r in source):
+        return lambda: list(source)
+    if _is_napari(source):
+        cutouts = window().cutouts_of(source, region)
+        return lambda: [cutout.read() for cutout in cutouts()]
+    if isinstance(source, (str, PathLike)):
+        path = Path(source)
+        return lambda: _regions_of_file(path, region)
+    if hasattr(source, "shape") and hasattr(source, "dtype"):
+        return lambda: [cutout.read() for cutout in _cutouts_of_array(source, region)]
+    raise SourceError(
+        f"A {type(source).__name__} is no micrograph; give a viewer, a layer, an array or a path."
+    )
+
+
+def _regions_of_file(path: Path, region: Any) -> list[Region]:
+    from .readers.micrograph import read_micrograph
+
+    file = read_micrograph(path)
+    cutouts = _cutouts_of_array(
+        file.array, region, source=file.name, pixel_size=file.pixel_size, unit=file.unit
+    )
+    return [cutout.read() for cutout in cutouts]
+
+
+def _cutouts_of_array(array: Any, region: Any, **place: Any) -> list[Cutout]:
+    """Cut one region, or each of a list of them, out of an array."""
+    if region is None:
+        return [Cutout.of_array(array, **place)]
+    regions = [region] if _is_one_region(region) else list(region)
+    return [Cutout.of_array(array, one, **place) for one in regions]
+
+
+def _is_one_region(region: Any) -> bool:
+    """Tell ``(y0, x0, y1, x1)`` and (N, 2) vertices from a list of such."""
+    import numpy as np
+
+    try:
+        shape = np.shape(region)
+    except ValueError:  # regions of several lengths
+        return False
+    return shape == (4,) or (len(shape) == 2 and shape[1] == 2)
+
+
+def _is_napari(source: Any) -> bool:
+    # By name: the core does not import napari to find out.
+    return any(kind.__module__.partition(".")[0] == "napari" for kind in type(source).__mro__)
+
+
+def _would_freeze(source: Any) -> bool:
+    return _is_napari(source) and bool(window().is_gui_thread())
+
+
+def _start(work: Callable[..., Any], source: Any, echo: bool) -> Handle[Any]:
+    if not _is_napari(source):
+        return Handle(work, echo=echo)
+    room = window()
+    viewer = source if hasattr(source, "layers") else None
+
+    def show(handle: Handle[Any]) -> None:
+        try:
+            handle.result().show(viewer)
+        except Exception:  # already printed, or there is no viewer left to show it in
+            return
+
+    return Handle(work, echo=echo, deliver=room.call_in_gui).on_done(show)
+
+
+def _loaded(model: Model | str | None) -> Model:
+    return load_model(model) if model is None or isinstance(model, str) else model

@@ -1,0 +1,1 @@
+"""Data to teach and to measure with: synthetic micrographs and question-answer pairs."""

@@ -1,0 +1,349 @@
+"""What comes back: answers, classifications, attention maps and where they came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .regions import Region
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Answer",
+    "AttentionMap",
+    "Classification",
+    "Provenance",
+    "Question",
+    "Turn",
+    "Word",
+]
+
+FOCUS_THRESHOLD = 0.05
+"""Below this focus a map says nothing about where the model looked (see ``AttentionMap.focus``)."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An earlier question of the same conversation and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a model is asked.
+
+    Attributes
+    ----------
+    text : str
+        The question.
+    regions : tuple of Region
+        One region, two to compare, or more (frames of a stack).
+    turns : tuple of Turn
+        Earlier turns of the conversation, oldest first.
+    tiled : bool or None
+        Whether to look at the region in tiles at full detail; None: where it is reduced more
+        than threefold.
+    """
+
+    text: str
+    regions: tuple[Region, ...]
+    turns: tuple[Turn, ...] = ()
+    tiled: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMap:
+    """Where the model looked, on a grid that covers its region exactly.
+
+    Attributes
+    ----------
+    values : (rows, columns) float32 array
+        Share of attention of each cell, not negative, summing to 1.
+    method : str
+        How it was found, such as ``"cross-attention"``.
+    """
+
+    values: NDArray[np.float32]
+    method: str
+
+    @property
+    def focus(self) -> float:
+        """How far the map is from uniform: 0 uniform, 1 a single cell.
+
+        One minus the entropy over its largest possible value.
+        """
+        share = self.values.ravel().astype(np.float64)
+        total = share.sum()
+        if share.size < 2 or total <= 0:
+            return 0.0
+        share = share[share > 0] / total
+        return float(1 + (share * np.log(share)).sum() / np.log(self.values.size))
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether the map singles anything out."""
+        return self.focus >= FOCUS_THRESHOLD
+
+    @property
+    def peak(self) -> tuple[int, int]:
+        """Row and column of the largest cell."""
+        row, column = np.unravel_index(int(self.values.argmax()), self.values.shape)
+        return int(row), int(column)
+
+    def scaled(self) -> NDArray[np.float32]:
+        """Return the map with its largest cell at 1, (rows, columns) float32."""
+        top = float(self.values.max(initial=0))
+        return self.values / np.float32(top) if top > 0 else np.zeros_like(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """One word of an answer.
+
+    Attributes
+    ----------
+    start, stop : int
+        The word is ``answer.text[start:stop]``.
+    probability : float
+        Product of the probabilities of its tokens.
+    attention : tuple of AttentionMap
+        One map for each region, on that region's grid.
+    """
+
+    start: int
+    stop: int
+    probability: float
+    attention: tuple[AttentionMap, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Enough to ask again.
+
+    Attributes
+    ----------
+    model, revision : str
+        Name of the model, and what identifies its weights.
+    device : str
+        Where it ran, such as ``"cpu"`` or ``"cuda:0"``.
+    seconds : float
+        From the question to the last token.
+    version : str
+        Version of this package.
+    asked : str
+        Date and time, ISO 8601, UTC.
+    tiles : int
+        Number of tiles each region was seen in (1: not tiled).
+    """
+
+    model: str
+    revision: str
+    device: str
+    seconds: float
+    version: str
+    asked: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    tiles: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An answer about one or more regions.
+
+    Attributes
+    ----------
+    question, text : str
+        What was asked and what the model wrote.
+    regions : tuple of Region
+        What it looked at.
+    attention : tuple of AttentionMap
+        Where it looked for the whole answer: one map for each region, on that region's grid.
+    words : tuple of Word
+        The words of ``text``, each with its own maps.
+    confidence : float
+        Geometric mean of the token probabilities, 0 to 1.
+    turns : tuple of Turn
+        The conversation before this question.
+    provenance : Provenance
+        Model, device, time.
+    """
+
+    question: str
+    text: str
+    regions: tuple[Region, ...]
+    attention: tuple[AttentionMap, ...]
+    words: tuple[Word, ...]
+    confidence: float
+    provenance: Provenance
+    turns: tuple[Turn, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        at = self.provenance
+        return (
+            f"Answer({self.text!r}, confidence={self.confidence:.2f}, "
+            f"model={at.model!r}, device={at.device!r}, {at.seconds:.2f} s)"
+        )
+
+    @property
+    def next_turns(self) -> tuple[Turn, ...]:
+        """The conversation including this answer, for a follow-up question."""
+        return (*self.turns, Turn(self.question, self.text))
+
+    def at_word(self, word: Word) -> Answer:
+        """Return the same answer with the maps of one word as its attention."""
+        return replace(self, attention=word.attention)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but pixels, ready for JSON."""
+        return {
+            "question": self.question,
+            "answer": self.text,
+            "confidence": round(self.confidence, 4),
+            "regions": [region.to_dict() for region in self.regions],
+            "attention": [_map_to_dict(m) for m in self.attention],
+            "words": [
+                {"text": self.text[w.start : w.stop], "probability": round(w.probability, 4)}
+                for w in self.words
+            ],
+            "turns": [asdict(turn) for turn in self.turns],
+            "provenance": asdict(self.provenance),
+        }
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as a JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def show(self, viewer: Any = None) -> Any:
+        """Show where the model looked in napari.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer, optional
+            The current viewer, or a new one, by default.
+
+        Returns
+        -------
+        napari.Viewer
+            The viewer that shows it.
+        """
+        from ._window import window
+
+        return window().show_answer(self, viewer)
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Probabilities of named classes for one or more regions.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The class names, in the order they were given.
+    probabilities : (regions, labels) float32 array
+        Rows sum to 1.
+    regions : tuple of Region
+        What was classified.
+    attention : tuple of AttentionMap
+        Where the model looked for the best class: one map a region, on that region's grid.
+    provenance : Provenance
+        Model, device, time.
+    threshold : float
+        A best class less probable than this is called unknown.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    regions: tuple[Region, ...]
+    attention: tuple[AttentionMap, ...]
+    provenance: Provenance
+    threshold: float = 0.0
+
+    UNKNOWN = "unknown"
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{region.source} {list(region.box)}: "
+            + ", ".join(f"{name} {probability:.2f}" for name, probability in self.top(i, 3))
+            for i, region in enumerate(self.regions)
+        )
+
+    def __repr__(self) -> str:
+        return f"Classification({', '.join(self.best)!s} of {list(self.labels)})"
+
+    def top(self, index: int = 0, k: int = 5) -> list[tuple[str, float]]:
+        """Return the ``k`` most probable (name, probability) pairs of one region."""
+        row = self.probabilities[index]
+        order = np.argsort(-row, kind="stable")[:k]
+        return [(self.labels[i], float(row[i])) for i in order]
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The most probable class of each region, or ``"unknown"`` below the threshold."""
+        return tuple(
+            name if probability >= self.threshold else self.UNKNOWN
+            for name, probability in (self.top(i, 1)[0] for i in range(len(self)))
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but pixels, ready for JSON."""
+        return {
+            "labels": list(self.labels),
+            "threshold": self.threshold,
+            "regions": [
+                {
+                    **region.to_dict(),
+                    "best": best,
+                    "probabilities": {
+                        name: round(float(p), 4) for name, p in zip(self.labels, row, strict=True)
+                    },
+                    "attention": _map_to_dict(attention),
+                }
+                for region, best, row, attention in zip(
+                    self.regions, self.best, self.probabilities, self.attention, strict=True
+                )
+            ],
+            "provenance": asdict(self.provenance),
+        }
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as a JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with one row a region: source, box, best class, probabilities."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.probabilities, columns=list(self.labels))
+        table.insert(0, "best", list(self.best))
+        table.insert(0, "box", [list(region.box) for region in self.regions])
+        table.insert(0, "source", [region.source for region in self.regions])
+        return table
+
+    def show(self, viewer: Any = None) -> Any:
+        """Show the classes and where the model looked in napari (see :meth:`Answer.show`)."""
+        from ._window import window
+
+        return window().show_classification(self, viewer)
+
+
+def _map_to_dict(attention: AttentionMap) -> dict[str, Any]:
+    return {
+        "method": attention.method,
+        "focus": round(attention.focus, 4),
+        "peak": list(attention.peak),
+        "values": np.round(attention.values.astype(float), 5).tolist(),
+    }
