@@ -52,9 +52,11 @@ def load_model(name: str | None = None, device: str = "auto") -> Model:
 @lru_cache(maxsize=2)
 def _load(name: str | None, device: str) -> Model:
     from .models.catalog import find
+
+    entry = find(name)  # before torch is imported: a wrong name is told at once
     from .models.student import Student
 
-    return Student.load(find(name).path, device)
+    return Student.load(entry.path, device)
 
 
 def ask(

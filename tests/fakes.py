@@ -1,0 +1,157 @@
+"""A model for tests: deterministic, slow where it is told to be, and easy to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+
+import numpy as np
+
+from napari_micrograph_vlm.errors import Cancelled, QuestionError
+from napari_micrograph_vlm.models.base import ModelInput
+from napari_micrograph_vlm.models.views import prepare_views
+from napari_micrograph_vlm.regions import Region
+from napari_micrograph_vlm.results import (
+    Answer,
+    AttentionMap,
+    Classification,
+    Provenance,
+    Question,
+    Word,
+)
+
+
+class FakeModel:
+    """Answers every question with ``text``, word by word.
+
+    Parameters
+    ----------
+    text : str
+        What it answers.
+    gate : Event, optional
+        It writes one word and then waits for this event before the others.
+    flat : bool
+        Whether it looks everywhere alike.
+    """
+
+    name = "fake"
+    revision = "1"
+    device = "cpu"
+
+    def __init__(
+        self,
+        text: str = "a crack in the upper left",
+        gate: Event | None = None,
+        flat: bool = False,
+    ) -> None:
+        self.text = text
+        self.gate = gate
+        self.flat = flat
+        self.questions: list[Question] = []
+        self.max_tokens = 0
+        self.running = 0
+        self.most_running = 0
+
+    def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
+        return prepare_views(region, side=96, token=16, tiled=tiled)
+
+    def ask(
+        self,
+        question: Question,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        cancel: Event | None = None,
+        max_tokens: int = 48,
+    ) -> Answer:
+        self.questions.append(question)
+        self.max_tokens = max_tokens
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            words = self._write(question, on_text, cancel)
+        finally:
+            self.running -= 1
+        maps = tuple(self._map(0) for _ in question.regions)
+        return Answer(
+            question.text,
+            self.text,
+            question.regions,
+            maps,
+            words,
+            0.87,
+            self._provenance(),
+            question.turns,
+        )
+
+    def classify(
+        self,
+        regions: Sequence[Region],
+        labels: Sequence[str],
+        *,
+        on_region: Callable[[int], None] | None = None,
+        cancel: Event | None = None,
+        threshold: float = 0.0,
+    ) -> Classification:
+        rows = []
+        for i in range(len(regions)):
+            if i:
+                self._wait(cancel)
+            row = np.full(len(labels), 0.4 / max(len(labels) - 1, 1), np.float32)
+            row[i % len(labels)] = 0.6
+            rows.append(row)
+            if on_region is not None:
+                on_region(i + 1)
+        return Classification(
+            tuple(labels),
+            np.array(rows, np.float32),
+            tuple(regions),
+            tuple(self._map(i) for i in range(len(regions))),
+            self._provenance(),
+            threshold,
+        )
+
+    def suggestions(self) -> Sequence[str]:
+        return ("What does the fake see?",)
+
+    def _write(
+        self,
+        question: Question,
+        on_text: Callable[[str], None] | None,
+        cancel: Event | None,
+    ) -> tuple[Word, ...]:
+        words, start = [], 0
+        for i, piece in enumerate(self.text.split(" ")):
+            if i == 1:
+                self._wait(cancel)
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(self.text[:start])
+            if on_text is not None:
+                on_text(piece if i == 0 else f" {piece}")
+            stop = start + len(piece)
+            maps = tuple(self._map(i + 1) for _ in question.regions)
+            words.append(Word(start, stop, 0.9 if i != 1 else 0.3, maps))
+            start = stop + 1
+        return tuple(words)
+
+    def _wait(self, cancel: Event | None) -> None:
+        while self.gate is not None and not self.gate.wait(0.01):
+            if cancel is not None and cancel.is_set():
+                return
+
+    def _map(self, i: int) -> AttentionMap:
+        values = np.full((6, 6), 1.0, np.float32)
+        if not self.flat:
+            values.flat[i % 36] = 60
+        return AttentionMap(values / values.sum(), "fake")
+
+    def _provenance(self) -> Provenance:
+        return Provenance(self.name, self.revision, self.device, 0.3, "0")
+
+
+class TooMany(FakeModel):
+    """A model that takes one region only."""
+
+    def ask(self, question: Question, **options: object) -> Answer:  # type: ignore[override]
+        if len(question.regions) > 1:
+            raise QuestionError("This model looks at one region at a time.")
+        return super().ask(question, **options)  # type: ignore[arg-type]
