@@ -118,13 +118,14 @@ class Student:
         with torch.inference_mode(), _advice_on_memory():
             seen = self._eyes.look(region, question.tiled, partial(_stop_if, cancel))
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
-            while True:
-                _stop_if(cancel, detokenizer)
-                step = next(writer, None)
-                if step is None:
-                    break
-                steps.append(step)
-                _tell(on_text, detokenizer.push(step.token))
+            with _one_thread():
+                while True:
+                    _stop_if(cancel, detokenizer)
+                    step = next(writer, None)
+                    if step is None:
+                        break
+                    steps.append(step)
+                    _tell(on_text, detokenizer.push(step.token))
             _tell(on_text, detokenizer.finish())
             attention = torch.stack([step.attention for step in steps]).cpu().numpy()
         words = answer_words(detokenizer, steps, attention, seen.layout)
@@ -164,7 +165,8 @@ class Student:
             prior = self._prior(names, cancel)
             for count, region in enumerate(regions, start=1):
                 seen = self._eyes.look(region, None, partial(_stop_if, cancel))
-                scores, attention = self._score(seen.memory, names, cancel)
+                with _one_thread():
+                    scores, attention = self._score(seen.memory, names, cancel)
                 calibrated = (scores - prior) / config.temperature
                 probabilities.append(calibrated.softmax(0).cpu().numpy())
                 best = attention[int(calibrated.argmax())].cpu().numpy()
@@ -235,6 +237,21 @@ def _stop_if(cancel: Event | None, detokenizer: Detokenizer | None = None) -> No
 def _tell(on_text: Callable[[str], None] | None, piece: str) -> None:
     if on_text is not None and piece:
         on_text(piece)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one CPU thread.
+
+    The text layers are too small to share out: threads that wait for each other at every one of
+    them take many times as long as soon as another program, or the window, wants a core.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

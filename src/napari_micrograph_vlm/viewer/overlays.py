@@ -1,0 +1,168 @@
+"""Layers that show where the model looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Layer
+
+from ..errors import RegionError
+from ..regions import Placement
+from ..results import Answer, Classification, Word
+from .overlay_identity import METADATA_KEY, OverlayMetadata, key_of, metadata_of, question_of
+from .overlay_layer import OverlayStyle, data_of, new_layer, place_of, update_layer
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = [
+    "OverlayMetadata",
+    "OverlayStyle",
+    "hide_overlays",
+    "is_overlay",
+    "overlays_of",
+    "remove_overlays",
+    "show_overlay",
+    "show_word",
+]
+
+
+def show_overlay(
+    viewer: ViewerModel, result: Answer | Classification, style: OverlayStyle | None = None
+) -> list[Image]:
+    """Show where the model looked, one layer for each region.
+
+    A layer that shows the same question about the same place is updated instead of adding
+    another. Selection, camera and sliders stay as they are.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        The viewer that holds the image layers.
+    result : Answer or Classification
+        Its regions without a placement (from files and arrays) are left out.
+    style : OverlayStyle, optional
+        Without it new layers have the default style and updated ones keep theirs.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        The overlay layers, in the order of the regions.
+
+    Raises
+    ------
+    RegionError
+        If an image layer has been removed or changed its number of axes since.
+    """
+    return _show(viewer, result, None, style)
+
+
+def show_word(viewer: ViewerModel, answer: Answer, word: Word | None) -> list[Image]:
+    """Show the map of one word, or with None of the whole answer, on the same layers.
+
+    Raises
+    ------
+    RegionError
+        As :func:`show_overlay`.
+    """
+    if word is None:
+        return _show(viewer, answer, None, None)
+    text = answer.text[word.start : word.stop]
+    return _show(viewer, answer.at_word(word), text, None)
+
+
+def overlays_of(viewer: ViewerModel, result: Answer | Classification | None = None) -> list[Image]:
+    """Return the overlay layers of one result, or all overlays of the viewer."""
+    layers = [layer for layer in viewer.layers if is_overlay(layer)]
+    if result is None:
+        return layers
+    question = question_of(result)
+    keys = {key_of(question, r) for r in result.regions if r.placement is not None}
+    return [layer for layer in layers if layer.metadata[METADATA_KEY]["key"] in keys]
+
+
+def hide_overlays(viewer: ViewerModel, result: Answer | Classification | None = None) -> None:
+    """Make the overlays of one result, or all, invisible; showing them again brings them back."""
+    for layer in overlays_of(viewer, result):
+        layer.visible = False
+
+
+def remove_overlays(viewer: ViewerModel, result: Answer | Classification | None = None) -> None:
+    """Remove the overlays of one result, or all."""
+    for layer in overlays_of(viewer, result):
+        viewer.layers.remove(layer)
+
+
+def is_overlay(layer: Layer) -> bool:
+    """Whether a layer is one of these overlays and no micrograph."""
+    return isinstance(layer, Image) and METADATA_KEY in layer.metadata
+
+
+def _show(
+    viewer: ViewerModel,
+    result: Answer | Classification,
+    word: str | None,
+    style: OverlayStyle | None,
+) -> list[Image]:
+    placed = [
+        (region, attention, _image_of(viewer, region.placement))
+        for region, attention in zip(result.regions, result.attention, strict=True)
+        if region.placement is not None
+    ]
+    present = {layer.metadata[METADATA_KEY]["key"]: layer for layer in overlays_of(viewer)}
+    shown = []
+    for region, attention, image in placed:
+        metadata = metadata_of(result, region, attention, word)
+        data = data_of(region, attention, image.ndim)
+        place = place_of(image, region, data)
+        old = present.get(metadata["key"])
+        if old is not None:
+            update_layer(old, data, place, metadata, attention, style)
+            shown.append(old)
+            continue
+        layer = new_layer(data, place, metadata, attention, style or OverlayStyle())
+        with _selection_kept(viewer):
+            # Right above the image: drawn shapes stay on top and can be clicked.
+            viewer.layers.insert(_index_above(viewer, image), layer)
+        present[metadata["key"]] = layer
+        shown.append(layer)
+    return shown
+
+
+def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
+    image = placement.layer() if placement is not None and placement.layer is not None else None
+    if image is None or image not in viewer.layers:
+        raise RegionError(
+            "The image that was asked about is no longer in the viewer; add it again and repeat "
+            "the question."
+        )
+    if placement is not None and image.ndim != len(placement.plane) + 2:
+        raise RegionError(
+            f"“{image.name}” now holds other data than was asked about; repeat the question."
+        )
+    return image
+
+
+def _index_above(viewer: ViewerModel, image: Image) -> int:
+    index = int(viewer.layers.index(image)) + 1
+    while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
+        index += 1
+    return index
+
+
+@contextmanager
+def _selection_kept(viewer: ViewerModel) -> Iterator[None]:
+    """Keep what the user had selected, so that drawing goes on where it was.
+
+    A new layer is made active by napari; nobody is told, since it is undone at once. Telling
+    would end a shape that is being drawn, and costs as much as adding the layer.
+    """
+    selection = viewer.layers.selection
+    active, chosen = selection.active, set(selection)
+    with selection.events.blocker_all():
+        yield
+        selection.active = active
+        selection.update(chosen)
+        selection.intersection_update(chosen)

@@ -1,0 +1,218 @@
+"""From a place on an image layer to the window of the array that has to be read."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RegionError
+from ..regions import Box, Cutout, Placement, clip_box
+from .region_display import LayerCutout, is_inverted, limits_of
+from .region_view import ViewState
+from .transforms import Floats, PlaneTransform, pixel_size_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["ImageSnapshot", "Inside"]
+
+Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
+"""``inside(rows, columns)``: for 1-D level-0 coordinates, which points of their grid belong."""
+
+MOST_PIXELS = 4096
+"""A side longer than this is read with a stride, so that 4096 to 8191 samples remain."""
+
+_SNAP = 1e-3
+"""Edges this close to a pixel's edge are on it: napari keeps vertices as float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSnapshot:
+    """All that is needed of an image layer, taken in the GUI thread.
+
+    Attributes
+    ----------
+    levels : tuple of array-like
+        The pyramid, largest first; one array where there is none.
+    factors : (levels, ndim) float array
+        Level-0 pixels on one pixel of each level; not always whole numbers.
+    shape : tuple of int
+        Of level 0, without colour.
+    transform : PlaneTransform
+        Where the displayed plane lies.
+    point : (viewer ndim,) float array
+        The viewer's slider positions in world coordinates.
+    """
+
+    levels: tuple[Any, ...]
+    factors: Floats
+    shape: tuple[int, ...]
+    transform: PlaneTransform
+    point: Floats
+    rgb: bool
+    contrast_limits: tuple[float, float] | None
+    gamma: float
+    inverted: bool
+    pixel_size: tuple[float, float] | None
+    unit: str
+    name: str
+    layer: weakref.ReferenceType[Any]
+
+    @classmethod
+    def of(cls, image: Image, view: ViewState) -> ImageSnapshot:
+        """Take the snapshot; costs no more than reading attributes."""
+        transform = PlaneTransform.of(image, view)
+        levels = tuple(image.data) if image.multiscale else (image.data,)
+        size, unit = pixel_size_of(image, transform.axes)
+        return cls(
+            levels,
+            np.asarray(image.downsample_factors, float).reshape(len(levels), -1)
+            if image.multiscale
+            else np.ones((1, image.ndim)),
+            tuple(int(n) for n in levels[0].shape[: image.ndim]),
+            transform,
+            view.point,
+            image.rgb,
+            limits_of(image, levels[0]),
+            1.0 if image.rgb else float(image.gamma),
+            not image.rgb and is_inverted(image),
+            size,
+            unit,
+            image.name,
+            weakref.ref(image),
+        )
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Rows and columns of the displayed plane in level-0 pixels."""
+        rows, columns = self.transform.axes
+        return self.shape[rows], self.shape[columns]
+
+    def plane_at(self, world: Floats) -> tuple[int, ...]:
+        """Return the one slice that holds all world points, (N, viewer ndim).
+
+        Raises
+        ------
+        RegionError
+            If the points lie in several slices or where the image has none.
+        """
+        planes = np.unique(self.transform.planes_at(world), axis=0)
+        if len(planes) > 1:
+            raise RegionError(
+                "The shape crosses several slices; draw it in the slice that you look at."
+            )
+        plane = tuple(int(i) for i in planes[0])
+        sizes = [self.shape[axis] for axis in self.transform.hidden]
+        if any(not 0 <= i < n for i, n in zip(plane, sizes, strict=True)):
+            raise RegionError(
+                f"“{self.name}” has nothing at this slider position; move the slider to one of "
+                "its slices."
+            )
+        return plane
+
+    def cutout(
+        self,
+        bounds: Sequence[float],
+        outline: Floats,
+        *,
+        plane: tuple[int, ...] | None = None,
+        masked: bool = False,
+        inside: Inside | None = None,
+        shape_id: str,
+        longest: int,
+    ) -> Cutout:
+        """Make the cutout of one region.
+
+        Parameters
+        ----------
+        bounds : 4 floats
+            Least row and column, greatest row and column that belong to the region, in level-0
+            data coordinates (pixel ``i`` spans ``i - 0.5 .. i + 0.5``).
+        outline : (N, 2) float array
+            What was drawn, in the same coordinates.
+        plane : tuple of int, optional
+            The slice; the one shown by default.
+        masked : bool
+            Whether ``outline`` is narrower than its bounding box.
+        inside : callable, optional
+            Says which points belong to the region where an outline cannot.
+        shape_id : str
+            Names where the region came from.
+        longest : int
+            Read the coarsest pyramid level that leaves this many pixels on the longest side.
+
+        Raises
+        ------
+        RegionError
+            If nothing of it lies in the image.
+        """
+        if plane is None:
+            plane = self.plane_at(self.point[None])
+        edges = np.asarray(bounds, float) + 0.5
+        snapped = np.where(np.abs(edges - np.round(edges)) < _SNAP, np.round(edges), edges)
+        window = clip_box(snapped.tolist(), self.plane_shape)
+        level = self._choose_level(window, longest)
+        slices, box = self._window(level, window)
+        axes = self.transform.axes
+        index: list[int | slice] = [0] * len(self.shape)
+        for axis, i in zip(self.transform.hidden, plane, strict=True):
+            size = int(self.levels[level].shape[axis])
+            index[axis] = min(max(round(i / self.factors[level, axis]), 0), size - 1)
+        for axis, part in zip(axes, slices, strict=True):
+            index[axis] = part
+        return LayerCutout(
+            self.levels[level],
+            tuple(index),
+            box,
+            transpose=axes[0] > axes[1],
+            rgb=self.rgb,
+            contrast_limits=self.contrast_limits,
+            inverted=self.inverted,
+            outline=outline if masked else None,
+            mask_of=None if inside is None else _mask_on(box, inside),
+            pixel_size=self.pixel_size,
+            unit=self.unit,
+            source=self.name,
+            placement=Placement(axes, plane, outline, self.layer, shape_id),
+            gamma=self.gamma,
+        )
+
+    def _choose_level(self, window: Box, longest: int) -> int:
+        sides = np.array([window[2] - window[0], window[3] - window[1]], float)
+        wanted = min(longest, sides.max())
+        left = (sides / self.factors[:, list(self.transform.axes)]).max(axis=1)
+        return int(np.flatnonzero(left >= wanted - 1e-6).max())
+
+    def _window(self, level: int, window: Box) -> tuple[tuple[slice, slice], Box]:
+        """Slices on a level along rows and columns, and the level-0 box they cover."""
+        slices, low, high = [], [], []
+        for side, axis in enumerate(self.transform.axes):
+            factor = self.factors[level, axis]
+            size = int(self.levels[level].shape[axis])
+            start = min(int(np.floor(window[side] / factor + 1e-6)), size - 1)
+            stop = min(int(np.ceil(window[side + 2] / factor - 1e-6)), size)
+            step = max((stop - start) // MOST_PIXELS, 1)
+            stop -= (stop - start) % step
+            # The middle pixel of each step stands for it, so that nothing moves sideways.
+            slices.append(slice(start + step // 2, stop, step if step > 1 else None))
+            low.append(round(start * factor))
+            high.append(round(stop * factor))
+        return (slices[0], slices[1]), (low[0], low[1], high[0], high[1])
+
+
+def _mask_on(box: Box, inside: Inside) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+    def mask_of(shape: tuple[int, int]) -> NDArray[np.bool_]:
+        rows, columns = (
+            box[side]
+            - 0.5
+            + (np.arange(shape[side]) + 0.5) * (box[side + 2] - box[side]) / shape[side]
+            for side in (0, 1)
+        )
+        return inside(rows, columns)
+
+    return mask_of
