@@ -96,6 +96,8 @@ class FakeModel:
         for i in range(len(regions)):
             if i:
                 self._wait(cancel)
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
             row = np.full(len(labels), 0.4 / max(len(labels) - 1, 1), np.float32)
             row[i % len(labels)] = 0.6
             rows.append(row)
@@ -155,3 +157,8 @@ class TooMany(FakeModel):
         if len(question.regions) > 1:
             raise QuestionError("This model looks at one region at a time.")
         return super().ask(question, **options)  # type: ignore[arg-type]
+
+
+def picture(shape: tuple[int, ...] = (64, 80)) -> np.ndarray:
+    """A micrograph with something to see everywhere."""
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)

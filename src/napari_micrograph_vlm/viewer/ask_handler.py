@@ -1,0 +1,192 @@
+"""Binds the question panel to the viewer and the model."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from ..results import Answer, Question, Turn
+from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, describe
+from .handler import Handler
+from .handler_jobs import Job, Outcome, Report, sentence_of
+from .handler_show import bring_back, clear_overlay, point_out, point_out_word
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from ..widgets.ask_view import AskView
+
+__all__ = ["AskHandler"]
+
+
+class AskHandler(Handler):
+    """Asks the model what the user asks, and shows answers and where the model looked."""
+
+    def __init__(self, view: AskView, viewer: Viewer, **options: Any) -> None:
+        super().__init__(view, viewer, **options)
+        self.view = view
+        self.entries: list[Entry] = []
+        self._entry_of: dict[Job, int] = {}
+        self._shown = -1
+        self._turns: tuple[Turn, ...] = ()
+        view.question.set_suggestions(SUGGESTIONS)
+        self.connections.add(view.asked, self.ask)
+        self.connections.add(view.word_chosen, self.show_word)
+        self.connections.add(view.entry_chosen, self.show_entry)
+        self.connections.add(view.new_conversation, self.start_conversation)
+        self.connections.add(self.binding.changed, self._region_changed)
+
+    @property
+    def shown(self) -> Entry | None:
+        """The entry whose answer is shown."""
+        return self.entries[self._shown] if self._shown >= 0 else None
+
+    def ask(self, text: str) -> None:
+        """Ask about the chosen region, stopping the answer before."""
+        self.view.messages.clear()
+        text = text.strip()
+        if not text:
+            self.view.messages.warn("Write a question first.")
+            return
+        image = self.binding.image
+        try:
+            plan = self.binding.plan()
+        except Exception as error:
+            self.view.messages.warn(sentence_of(error))
+            return
+        chosen = self.preferences()
+        turns = self._turns if self.view.wants_follow_up else ()
+        tiled = self.binding.tiled
+        models = self.models
+
+        def work(report: Any, cancel: Event) -> Answer:
+            regions = tuple(cutout.read() for cutout in plan())
+            with models.use(
+                chosen.model,
+                chosen.device,
+                cancel=cancel,
+                on_load=lambda: report(Report.STAGE, "Loading the model…"),
+            ) as model:
+                report(Report.STAGE, "Looking at the region…")
+                return model.ask(
+                    Question(text, regions, turns, tiled),
+                    on_text=lambda piece: report(Report.TEXT, piece),
+                    cancel=cancel,
+                    max_tokens=chosen.max_tokens,
+                )
+
+        self.view.question.remember(text)
+        self.entries.append(Entry(text))
+        number = self.view.history.add(text, "…")
+        self._shown = number
+        self.view.history.mark(number)
+        self.view.start_answer(text)
+        self.view.show_busy("Reading the region…")
+        self._entry_of[self.start(work, image)] = number
+
+    def show_word(self, index: int) -> None:
+        """Show where the model looked for one word; -1: for the whole answer."""
+        entry = self.shown
+        if entry is None or entry.answer is None:
+            return
+        words = entry.answer.words
+        word = words[index] if 0 <= index < len(words) else None
+        self.view.note.setText(describe(entry.answer, index))
+        with self.telling():
+            point_out_word(self.viewer, entry.answer, word)
+
+    def show_entry(self, number: int) -> None:
+        """Show an earlier answer, its region and where the model looked."""
+        self.view.messages.clear()
+        self._shown = number
+        entry = self.entries[number]
+        self.view.history.mark(number)
+        if entry.answer is None:
+            clear_overlay(self.viewer)
+            if entry.ended:
+                self.view.show_answer(entry.question, entry.text)
+            else:
+                self.view.start_answer(entry.question)
+                self.view.add_text(entry.text)
+            self._converse(())
+            return
+        self._show(entry.answer)
+        with self.telling():
+            if bring_back(self.viewer, entry.answer.regions, self.binding.layers):
+                point_out(self.viewer, entry.answer)
+            else:
+                self.view.messages.inform("The image of this answer is no longer open.")
+        # Bringing the region back looks like a new region, but it is the conversation's own.
+        self._converse(entry.answer.next_turns)
+
+    def start_conversation(self) -> None:
+        """Forget earlier turns; the answers stay in the list."""
+        self.stop()
+        self._shown = -1
+        self._converse(())
+        self.view.clear_answer()
+        self.view.messages.clear()
+        self.view.history.mark(-1)
+        clear_overlay(self.viewer)
+
+    def on_report(self, job: Job, kind: Report, value: Any) -> None:
+        """Write pieces of the answer as they come."""
+        number = self._entry_of[job]
+        if kind is Report.STAGE:
+            if job is self._job:
+                self.view.show_busy(str(value))
+            return
+        entry = self.entries[number]
+        if not entry.text and job is self._job:
+            self.view.show_busy("Answering…")
+        entry.text += value
+        if number == self._shown:
+            self.view.add_text(value)
+
+    def on_end(self, job: Job, outcome: Outcome, image: Image | None, current: bool) -> None:
+        """Keep what was found, whatever the ending."""
+        number = self._entry_of.pop(job)
+        entry = self.entries[number]
+        entry.ended = True
+        if outcome.value is not None:
+            self._keep(number, outcome.value, image)
+        else:
+            mark = STOPPED if outcome.stopped else "(no answer)"
+            entry.text = f"{entry.text.strip()} {mark}".strip()
+            if number == self._shown:
+                self.view.show_answer(entry.question, entry.text)
+            if current and (sentence := job.reason or outcome.error):
+                self.view.messages.warn(sentence)
+        self.view.history.change(number, entry.text)
+        model = self.models.loaded(self.preferences().model, self.preferences().device)
+        if model is not None and (own := tuple(model.suggestions())):
+            self.view.question.set_suggestions(own)
+
+    def _keep(self, number: int, answer: Answer, image: Image | None) -> None:
+        entry = self.entries[number]
+        entry.answer = answer
+        entry.text = answer.text
+        if number != self._shown:
+            return
+        self._show(answer)
+        if image is None or image not in self.viewer.layers:
+            self.view.messages.warn(self.image_gone)
+            return
+        self._converse(answer.next_turns)
+        with self.telling():
+            point_out(self.viewer, answer, self.preferences())
+
+    def _show(self, answer: Answer) -> None:
+        words = [(word.start, word.stop, word.probability) for word in answer.words]
+        self.view.show_answer(answer.question, answer.text, words, describe(answer))
+
+    def _converse(self, turns: tuple[Turn, ...]) -> None:
+        self._turns = turns
+        self.view.follow_up.setEnabled(bool(turns))
+        if not turns:
+            self.view.follow_up.setChecked(False)
+
+    def _region_changed(self) -> None:
+        # A new region starts a new conversation; ticking the box again keeps the old one.
+        self.view.follow_up.setChecked(False)

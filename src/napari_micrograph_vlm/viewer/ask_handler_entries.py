@@ -1,0 +1,59 @@
+"""Questions of a session, and the words around their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..results import Answer
+
+__all__ = ["STOPPED", "SUGGESTIONS", "Entry", "describe"]
+
+SUGGESTIONS = (
+    "What is this?",
+    "Is there a defect here?",
+    "What kind of defect is it?",
+    "Where is the defect?",
+    "Describe this region.",
+)
+"""Offered until a model is loaded that has its own."""
+
+STOPPED = "(stopped)"
+
+
+@dataclass
+class Entry:
+    """A question of this session.
+
+    Attributes
+    ----------
+    question : str
+        What was asked.
+    text : str
+        What has been written so far, or why nothing was.
+    answer : Answer or None
+        The answer once it is complete.
+    ended : bool
+        Whether nothing more will be written.
+    """
+
+    question: str
+    text: str = ""
+    answer: Answer | None = None
+    ended: bool = False
+
+
+def describe(answer: Answer, index: int = -1) -> str:
+    """Return one line on an answer or one of its words: sureness, time, model, device."""
+    at = answer.provenance
+    if 0 <= index < len(answer.words):
+        word = answer.words[index]
+        maps = word.attention
+        start = f"“{answer.text[word.start : word.stop]}” {100 * word.probability:.0f} % sure"
+    else:
+        maps = answer.attention
+        start = (
+            f"confidence {100 * answer.confidence:.0f} % · {at.seconds:.1f} s"
+            f" · {at.model} · {at.device}"
+        )
+    focused = any(each.has_focus for each in maps)
+    return start if focused or not maps else f"{start} · no clear focus"

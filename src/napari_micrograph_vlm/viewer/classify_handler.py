@@ -1,0 +1,201 @@
+"""Binds the classification panel to the viewer and the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Event
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
+
+from napari.layers import Shapes
+
+from ..labelling.label_sets import check_labels
+from ..results import Classification
+from .features import has_user_text, restore_text, write_classification
+from .geometry import RegionChoice
+from .handler import Handler
+from .handler_jobs import Job, Outcome, Report, sentence_of
+from .handler_show import bring_back, clear_overlay, image_of, style_of
+from .overlays import show_overlay
+from .region_shapes import shape_index
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from ..widgets.classify_view import ClassifyView
+
+__all__ = ["ClassifyHandler"]
+
+TOP = 5
+"""Bars shown for a region."""
+
+
+class ClassifyHandler(Handler):
+    """Gives the chosen regions a class, and writes it beside drawn shapes."""
+
+    shapes_choice = RegionChoice.EVERY_SHAPE
+    image_gone = "The image was removed while its regions were being classified."
+
+    def __init__(self, view: ClassifyView, viewer: Viewer, **options: Any) -> None:
+        super().__init__(view, viewer, **options)
+        self.view = view
+        self.classification: Classification | None = None
+        self._shapes: ReferenceType[Shapes] | None = None
+        self._total = 0
+        self.connections.add(view.started, self.classify)
+        self.connections.add(view.result_chosen, self.show_result)
+        self.connections.add(view.restore_text, self.restore)
+        self.connections.add(view.messages.answered, self.answer)
+
+    @property
+    def shapes(self) -> Shapes | None:
+        """The layer whose shapes were classified, if it is still there."""
+        layer = self._shapes() if self._shapes is not None else None
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def classify(self) -> None:
+        """Classify the chosen regions, stopping what runs."""
+        self.view.messages.clear()
+        image = self.binding.image
+        try:
+            labels = check_labels(self.view.labels)
+            plan = self.binding.plan()
+        except Exception as error:
+            self.view.messages.warn(sentence_of(error))
+            return
+        chosen = self.preferences()
+        threshold = self.view.unknown_below
+        drawn = self.binding.drawn
+        self._shapes = ref(drawn) if isinstance(drawn, Shapes) else None
+        models = self.models
+
+        def work(report: Any, cancel: Event) -> Classification:
+            regions = [cutout.read() for cutout in plan()]
+            with models.use(
+                chosen.model,
+                chosen.device,
+                cancel=cancel,
+                on_load=lambda: report(Report.STAGE, "Loading the model…"),
+            ) as model:
+                report(Report.COUNT, (0, len(regions)))
+                return model.classify(
+                    regions,
+                    labels,
+                    on_region=lambda done: report(Report.COUNT, (done, len(regions))),
+                    cancel=cancel,
+                    threshold=threshold,
+                )
+
+        self.view.show_busy("Reading the regions…")
+        self.start(work, image)
+
+    def show_result(self, index: int) -> None:
+        """Show the probabilities of one region, its place, and where the model looked."""
+        found = self.classification
+        if found is None:
+            return
+        self.view.show_bars(found.top(index, TOP), found.threshold)
+        with self.telling():
+            self._point_out(found, index)
+
+    def _point_out(self, found: Classification, index: int) -> None:
+        # The selection stays: classifying again must mean the same regions.
+        if not bring_back(self.viewer, found.regions[index : index + 1]):
+            return
+        clear_overlay(self.viewer)
+        # One overlay at a time: fifty shapes would fill the layer list with fifty.
+        one = replace(
+            found,
+            probabilities=found.probabilities[index : index + 1],
+            regions=found.regions[index : index + 1],
+            attention=found.attention[index : index + 1],
+        )
+        show_overlay(self.viewer, one, style_of(self.preferences()))
+
+    def answer(self, replace_text: bool) -> None:
+        """Take the user's answer on the text of the shapes."""
+        if replace_text:
+            self.write(True)
+
+    def write(self, replace_text: bool) -> None:
+        """Write the classes beside the shapes; ``replace_text``: also show them there."""
+        shapes, found = self.shapes, self.classification
+        if shapes is None or found is None:
+            return
+        places = [
+            shape_index(shapes, region.placement.shape_id if region.placement else None)
+            for region in found.regions
+        ]
+        # Shapes removed or moved meanwhile are left out.
+        kept = [i for i, place in enumerate(places) if place is not None]
+        if not kept:
+            return
+        rows = replace(
+            found,
+            probabilities=found.probabilities[kept],
+            regions=tuple(found.regions[i] for i in kept),
+            attention=tuple(found.attention[i] for i in kept),
+        )
+        indices = [place for place in places if place is not None]
+        with self.telling():
+            had_text = has_user_text(shapes)
+            write_classification(shapes, indices, rows, replace_text=replace_text)
+            if replace_text and had_text:
+                self.view.offer_restore(True)
+
+    def restore(self) -> None:
+        """Give the shapes back the text that the user had."""
+        if (shapes := self.shapes) is not None:
+            restore_text(shapes)
+        self.view.offer_restore(False)
+
+    def on_report(self, job: Job, kind: Report, value: Any) -> None:
+        """Show how far it is."""
+        if job is not self._job:
+            return
+        if kind is Report.STAGE:
+            self.view.show_busy(str(value))
+            return
+        done, of = value
+        self._total = of
+        self.view.show_busy(f"Classifying: {done} of {of}", done, of)
+
+    def on_end(self, job: Job, outcome: Outcome, image: Image | None, current: bool) -> None:
+        """Show what was found; what was found before stays where nothing was."""
+        if not current:
+            return
+        if outcome.value is None:
+            sentence = job.reason or outcome.error
+            if sentence:
+                self.view.messages.warn(sentence)
+            elif outcome.stopped:
+                self.view.messages.inform("Stopped; the classes shown are those found before.")
+            return
+        found: Classification = outcome.value
+        self.classification = found
+        at = found.provenance
+        regions = "1 region" if len(found) == 1 else f"{len(found)} regions"
+        self.view.show_results(
+            [self._line(i, name) for i, name in enumerate(found.best)],
+            f"{regions} · {at.seconds:.1f} s · {at.model} · {at.device}",
+        )
+        if all(image_of(self.viewer, region) is None for region in found.regions):
+            self.view.messages.warn(self.image_gone)
+            self._shapes = None
+        shapes = self.shapes
+        if shapes is not None:
+            self.write(False)
+            if has_user_text(shapes):
+                self.view.messages.ask(
+                    "The shapes show a text of their own. Show the classes instead?",
+                    "Show classes",
+                    "Keep my text",
+                )
+        self.view.choose(0)
+
+    def _line(self, index: int, name: str) -> str:
+        found = self.classification
+        assert found is not None
+        probability = found.top(index, 1)[0][1]
+        return f"{index + 1}   {name}   {100 * probability:.0f} %"

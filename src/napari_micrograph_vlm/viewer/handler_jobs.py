@@ -1,0 +1,147 @@
+"""Work in another thread that can be stopped in the middle and always ends in one way."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from threading import Event
+from typing import Any
+
+from qtpy.QtCore import QObject, QThreadPool, Signal
+from superqt.utils import WorkerBase
+
+from ..errors import Cancelled, MicrographError
+
+__all__ = ["Job", "Outcome", "Report", "sentence_of"]
+
+logger = logging.getLogger(__name__)
+
+
+class Report(Enum):
+    """What a job tells while it runs."""
+
+    STAGE = "stage"
+    TEXT = "text"
+    COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: with a value, with one sentence, or stopped.
+
+    Attributes
+    ----------
+    value : object
+        What the work returned; None unless it came to its end.
+    error : str
+        What went wrong, in one sentence.
+    stopped : bool
+        Whether it was stopped.
+    """
+
+    value: Any = None
+    error: str = ""
+    stopped: bool = False
+
+
+class _Signals(QObject):
+    started = Signal()
+    reported = Signal(object, object, object)
+    ended = Signal(object, object)
+    finished = Signal()
+    _finished = Signal(object)  # the base class forgets the worker on it
+
+
+Work = Callable[[Callable[[Report, Any], None], Event], Any]
+
+
+class Job(WorkerBase[Outcome]):
+    """One piece of work.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(report, cancel)`` runs in the other thread; it calls ``report`` with news and
+        raises ``Cancelled`` soon after the event ``cancel`` is set.
+
+    Signals
+    -------
+    reported(Job, Report, object)
+    ended(Job, Outcome)
+        Always emitted once, whatever happened.
+    """
+
+    signals: _Signals  # type: ignore[assignment]
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(SignalsClass=_Signals)  # type: ignore[arg-type]
+        self._work = work
+        self.cancelled = Event()
+        self.reason = ""
+
+    def quit(self) -> None:
+        """Stop soon: within one token, not only between yields."""
+        super().quit()
+        self.cancelled.set()
+
+    def stop(self, reason: str = "") -> None:
+        """Stop soon; ``reason`` is a sentence for the user."""
+        self.reason = self.reason or reason
+        self.quit()
+
+    def work(self) -> Outcome:
+        """Do the work and turn every ending into an outcome."""
+        try:
+            if self.cancelled.is_set():
+                raise Cancelled
+            return Outcome(self._work(self._report, self.cancelled))
+        except Cancelled:
+            return Outcome(stopped=True)
+        except Exception as error:
+            return Outcome(error=sentence_of(error))
+
+    def run(self) -> None:
+        """Run in the thread pool.
+
+        The base class swaps Python's warning filters meanwhile, which are the whole process's
+        and get mixed up where two workers overlap; and it keeps back what a stopped worker
+        returned. So this replaces it.
+        """
+        self._running = True
+        self.signals.started.emit()
+        try:
+            self.signals.ended.emit(self, self.work())
+        finally:
+            self._running = False
+            self.signals.finished.emit()
+            self.signals._finished.emit(self)
+
+    def _report(self, kind: Report, value: Any) -> None:
+        if not self.cancelled.is_set():
+            self.signals.reported.emit(self, kind, value)
+
+
+@atexit.register
+def finish_jobs(seconds: float = 60) -> None:
+    """Stop every job and wait: a thread that outlives the interpreter crashes it.
+
+    Most end within one token, but loading a model cannot be stopped in the middle.
+    """
+    running = [worker for worker in WorkerBase._worker_set if isinstance(worker, Job)]
+    for job in running:
+        job.quit()
+    pool = QThreadPool.globalInstance()
+    if running and pool is not None:
+        pool.waitForDone(round(1000 * seconds))
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what to tell the user; an error that is not his or hers is also logged."""
+    if isinstance(error, MicrographError):
+        return str(error)
+    logger.error("unexpected error", exc_info=error)
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"Something went wrong: {text if len(text) <= 160 else text[:159] + '…'}"

@@ -1,0 +1,212 @@
+"""Binds region picker and thumbnail to the viewer: what is chosen, and how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels, Shapes
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ..errors import RegionError
+from ..models.base import ModelInput
+from ..models.views import describe_loss, prepare_views
+from ..regions import Cutout, Region
+from .geometry import RegionChoice, plan_regions
+from .handler_connections import Connections
+from .handler_jobs import Job, Outcome, sentence_of
+from .handler_layers import LayerLists
+from .models import ModelHolder
+from .preferences import Preferences
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from ..widgets.ask_view import AskView
+    from ..widgets.classify_view import ClassifyView
+
+__all__ = ["NO_IMAGE", "RegionBinding"]
+
+NO_IMAGE = "No image is open; open one, or take a sample from File > Open Sample."
+
+DELAY = 150
+"""Milliseconds of rest after which the thumbnail follows."""
+
+_NEXT_UNIT = {"pm": "nm", "nm": "µm", "µm": "mm"}
+
+_SIDE, _TOKEN = 384, 32
+"""How the bundled model sees; a loaded model is asked itself."""
+
+
+class RegionBinding(QObject):
+    """Knows the chosen region, and shows what the model is given of it.
+
+    Signals
+    -------
+    changed()
+        Another region is chosen, or it was drawn anew.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        view: AskView | ClassifyView,
+        viewer: Viewer,
+        models: ModelHolder,
+        preferences: Callable[[], Preferences],
+        shapes_choice: RegionChoice,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._view = view
+        self._models = models
+        self._preferences = preferences
+        self._job: Job | None = None
+        self._connections = Connections()
+        self._layer_connections = Connections()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DELAY)
+        self._connections.add(self._timer.timeout, self._draw)
+        self.layers = LayerLists(view.regions, viewer, self._connections, shapes_choice)
+        self._connections.add(self.layers.changed, self._layers_changed)
+        self._connections.add(view.thumbnail.detail_changed, self.refresh)
+        self._connections.add(view.shown, self.refresh)
+        for event in (viewer.dims.events.current_step, viewer.dims.events.order):
+            self._connections.listen(event, self._moved)
+        self._connections.listen(viewer.scene.camera.events, self._camera_moved)
+        self._layers_changed()
+
+    @property
+    def image(self) -> Image | None:
+        """The chosen image."""
+        return self.layers.image
+
+    @property
+    def drawn(self) -> Shapes | Labels | None:
+        """The layer the region is drawn in."""
+        return self.layers.drawn
+
+    @property
+    def tiled(self) -> bool | None:
+        """Whether to look in tiles; None: where it helps."""
+        return self._view.thumbnail.tiled
+
+    def close(self, *, deleted: bool = False) -> None:
+        """Let go of view and viewer; ``deleted``: Qt is deleting the view."""
+        self._timer.stop()
+        self._stop_job()
+        self._layer_connections.close()
+        self._connections.close(deleted=deleted)
+
+    def plan(self) -> Callable[[], list[Cutout]]:
+        """Take note of the chosen region now; the callable finds its pixels in a worker.
+
+        Raises
+        ------
+        RegionError
+            If no image or no region is chosen.
+        """
+        image = self.image
+        if image is None:
+            raise RegionError(NO_IMAGE)
+        return plan_regions(self._viewer, image, self.layers.choice, drawn=self.drawn)
+
+    def refresh(self, event: Any = None) -> None:
+        """Show the region again as soon as nothing changes any more."""
+        self._timer.start()
+
+    def _layers_changed(self) -> None:
+        self._layer_connections.close()
+        image, drawn = self.image, self.drawn
+        if image is not None:
+            for name in ("data", "contrast_limits", "colormap", "gamma", "scale", "units"):
+                self._layer_connections.listen(getattr(image.events, name), self.refresh)
+        if isinstance(drawn, Shapes):
+            self._layer_connections.listen(drawn.events.data, self._moved)
+            self._layer_connections.listen(drawn.selected_data.events.items_changed, self._moved)
+        elif isinstance(drawn, Labels):
+            for name in ("data", "selected_label", "paint", "labels_update"):
+                self._layer_connections.listen(getattr(drawn.events, name), self._moved)
+        self._moved()
+
+    def _moved(self, event: Any = None) -> None:
+        self.refresh()
+        self.changed.emit()
+
+    def _camera_moved(self, event: Any = None) -> None:
+        if self.layers.choice is RegionChoice.CURRENT_VIEW:
+            self._moved()
+
+    def _stop_job(self) -> None:
+        if self._job is not None:
+            self._job.signals.ended.disconnect()
+            self._job.stop()
+            self._job = None
+
+    def _draw(self) -> None:
+        self._stop_job()
+        if not self._view.isVisibleTo(self._view.window()):
+            return  # drawn when it is shown
+        try:
+            plan = self.plan()
+        except Exception as error:
+            self._view.thumbnail.clear(sentence_of(error))
+            return
+        chosen = self._preferences()
+        tiled = self.tiled
+        models = self._models
+
+        def work(report: Any, cancel: Event) -> tuple[Region, ModelInput, int]:
+            cutouts = plan()
+            region = cutouts[0].read()
+            if models.loaded(chosen.model, chosen.device) is None:
+                given = prepare_views(region, side=_SIDE, token=_TOKEN, tiled=tiled)
+            else:
+                with models.use(chosen.model, chosen.device, cancel=cancel) as model:
+                    given = model.prepare(region, tiled)
+            return region, given, len(cutouts)
+
+        self._job = Job(work)
+        self._job.signals.ended.connect(self._drawn)
+        self._job.start()
+
+    def _drawn(self, job: Job, outcome: Outcome) -> None:
+        if job is not self._job:
+            return  # stale: another region is being drawn
+        self._job = None
+        thumbnail = self._view.thumbnail
+        if outcome.value is None:
+            if outcome.error:
+                thumbnail.clear(outcome.error)
+            return
+        region, given, count = outcome.value
+        views = given.views[1:] if given.tiled else given.views[:1]
+        tiles = [(view.pixels, view.box) for view in views]
+        height, width = region.shape
+        loss = describe_loss(region, given).partition(":")[0]
+        if loss and given.could_tile and not given.tiled:
+            loss += "; look closer to see more"
+        thumbnail.show_tiles(
+            tiles, (height, width), describe_size(region, given, count), loss[:1].upper() + loss[1:]
+        )
+
+
+def describe_size(region: Region, given: ModelInput, count: int) -> str:
+    """Return the size of a region in words, in pixels and, where known, in its unit."""
+    height, width = region.shape
+    lines = [f"{width} × {height} pixels"]
+    if region.pixel_size is not None and region.unit != "pixel":
+        tall, wide = height * region.pixel_size[0], width * region.pixel_size[1]
+        unit = region.unit
+        while max(tall, wide) >= 1000 and unit in _NEXT_UNIT:
+            tall, wide, unit = tall / 1000, wide / 1000, _NEXT_UNIT[unit]
+        lines.append(f"{wide:.4g} × {tall:.4g} {unit}")
+    if given.tiled:
+        lines.append(f"in {len(given.views) - 1} tiles")
+    if count > 1:
+        lines.append(f"first of {count} regions")
+    return "\n".join(lines)

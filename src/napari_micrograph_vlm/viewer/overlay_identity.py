@@ -1,0 +1,84 @@
+"""What an overlay is about, and what makes two overlays the same."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, TypedDict
+
+import numpy as np
+
+from ..regions import Region
+from ..results import Answer, AttentionMap, Classification
+
+__all__ = ["METADATA_KEY", "OverlayMetadata", "key_of", "metadata_of", "name_of", "question_of"]
+
+METADATA_KEY = "micrograph_vlm"
+
+_LONGEST_NAME = 48
+
+
+class OverlayMetadata(TypedDict):
+    """What an overlay keeps in ``layer.metadata["micrograph_vlm"]``."""
+
+    key: str
+    question: str
+    answer: str
+    word: str | None
+    model: str
+    method: str
+    focus: float
+    region: dict[str, Any]
+
+
+def metadata_of(
+    result: Answer | Classification, region: Region, attention: AttentionMap, word: str | None
+) -> OverlayMetadata:
+    """Return what the overlay of one region keeps; ``word`` where it shows a single one."""
+    question = question_of(result)
+    return {
+        "key": key_of(question, region),
+        "question": question,
+        "answer": str(result),
+        "word": word,
+        "model": result.provenance.model,
+        "method": attention.method,
+        "focus": attention.focus,
+        "region": region.to_dict(),
+    }
+
+
+def question_of(result: Answer | Classification) -> str:
+    """Return what was asked."""
+    if isinstance(result, Classification):
+        return "Which of " + ", ".join(result.labels)
+    return result.question
+
+
+def key_of(question: str, region: Region) -> str:
+    """Name the layer, the place on it and the question: what makes two overlays the same."""
+    placement = region.placement
+    assert placement is not None
+    image = placement.layer() if placement.layer is not None else None
+    outline = zlib.crc32((np.round(placement.outline, 2) + 0.0).tobytes())  # + 0.0: no -0.0
+    return "|".join(
+        str(part)
+        for part in (
+            None if image is None else image.unique_id,
+            placement.axes,
+            placement.plane,
+            region.box,
+            outline,
+            " ".join(question.split()),
+        )
+    )
+
+
+def name_of(metadata: OverlayMetadata, attention: AttentionMap) -> str:
+    """Return the layer's name: short, plain text, and honest about a map without focus."""
+    question = " ".join(metadata["question"].split())
+    if len(question) > _LONGEST_NAME:
+        question = question[: _LONGEST_NAME - 1].rstrip() + "…"
+    name = f"looked at: {question}"
+    if metadata["word"]:
+        name += f" [{metadata['word'].strip()}]"
+    return name if attention.has_focus else f"{name} (no clear focus)"

@@ -1,0 +1,106 @@
+"""One overlay layer: made anew, or brought up to date in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from ..regions import Region
+from ..results import AttentionMap
+from .geometry import overlay_kwargs
+from .overlay_identity import METADATA_KEY, OverlayMetadata, name_of
+from .overlay_picture import fading_colormap, smooth_map
+
+__all__ = ["OverlayStyle", "data_of", "new_layer", "place_of", "update_layer"]
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How overlays look.
+
+    Attributes
+    ----------
+    colormap : str
+        Name of a napari colour map; it fades to transparent where attention is low.
+    opacity : float
+        Of the overlay layer, 0 to 1.
+    blending : str
+        napari's blending mode.
+    """
+
+    colormap: str = "magma"
+    opacity: float = 0.6
+    blending: str = "translucent"
+
+
+def new_layer(
+    data: Any,
+    place: dict[str, Any],
+    metadata: OverlayMetadata,
+    attention: AttentionMap,
+    style: OverlayStyle,
+) -> Image:
+    """Return a layer that is not in a viewer yet."""
+    return Image(
+        data,
+        name=name_of(metadata, attention),
+        colormap=fading_colormap(style.colormap),
+        contrast_limits=(0.0, 1.0),
+        opacity=style.opacity,
+        blending=style.blending,
+        interpolation2d="linear",
+        metadata={METADATA_KEY: metadata},
+        **place,
+    )
+
+
+def update_layer(
+    layer: Image,
+    data: Any,
+    place: dict[str, Any],
+    metadata: OverlayMetadata,
+    attention: AttentionMap,
+    style: OverlayStyle | None,
+) -> None:
+    """Show another map; without a style the layer keeps what the user made of it."""
+    if layer.data.shape == data.shape and np.allclose(layer.scale, place["scale"]):
+        # Written in place: napari then only uploads it again, without new extents and sliders.
+        layer.data[...] = data
+        layer.refresh(extent=False)
+    else:
+        layer.data = data
+    for name, value in place.items():
+        if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
+            setattr(layer, name, value)
+    layer.metadata[METADATA_KEY] = metadata
+    name = name_of(metadata, attention)
+    if layer.name != name:
+        layer.name = name
+    if style is not None:
+        layer.colormap = fading_colormap(style.colormap)
+        layer.opacity = style.opacity
+        layer.blending = style.blending
+    if not layer.visible:
+        layer.visible = True
+
+
+def data_of(region: Region, attention: AttentionMap, ndim: int) -> Any:
+    """Return the picture of a map with as many axes as its image layer."""
+    data = smooth_map(attention, region.mask)
+    placement = region.placement
+    assert placement is not None
+    if placement.axes[0] > placement.axes[1]:
+        data = data.T
+    hidden = tuple(axis for axis in range(ndim) if axis not in placement.axes)
+    return np.ascontiguousarray(np.expand_dims(data, hidden))
+
+
+def place_of(image: Image, region: Region, data: Any) -> dict[str, Any]:
+    """Return where ``data`` must lie on the image layer."""
+    placement = region.placement
+    assert placement is not None
+    rows, columns = placement.axes
+    return overlay_kwargs(image, placement, region.box, (data.shape[rows], data.shape[columns]))

@@ -1,0 +1,159 @@
+"""The panel for questions about a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from .answer_text import AnswerText, WordSpan
+from .history_list import HistoryList
+from .message_bar import MessageBar
+from .panel import Panel, PlainLabel, button, heading, primary_button, progress_line
+from .question_box import QuestionBox
+from .region_picker import RegionPicker
+from .thumbnail import Thumbnail
+
+__all__ = ["AskView"]
+
+
+class AskView(Panel):
+    """Region, question, answer, earlier answers, from top to bottom.
+
+    Signals
+    -------
+    asked(str)
+        The user asked a question.
+    stopped()
+        The user wants no more of the answer being written.
+    word_chosen(int)
+        The user clicked a word of the answer; -1: the whole answer.
+    entry_chosen(int)
+        The user chose an earlier answer: its number in the order of asking.
+    new_conversation()
+        The user wants to start afresh.
+    """
+
+    asked = Signal(str)
+    stopped = Signal()
+    word_chosen = Signal(int)
+    entry_chosen = Signal(int)
+    new_conversation = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regions = RegionPicker()
+        self.thumbnail = Thumbnail()
+        self.question = QuestionBox()
+        self.follow_up = QCheckBox("Follow up")
+        self.follow_up.setToolTip("Let the model know the conversation so far")
+        self.follow_up.setEnabled(False)
+        self.fresh = button("New conversation", "Forget what was said so far; answers stay below")
+        self.stop = button("Stop", "Stop writing; what has been written stays")
+        self.ask = primary_button("Ask", "Ask the model about the region (return)")
+        self.messages = MessageBar()
+        self.progress = progress_line("The model is at work")
+        self.status = PlainLabel(dim=True, small=True)
+        self.asked_label = PlainLabel(dim=True)
+        self.answer = AnswerText()
+        self.whole = button("Whole answer", "Show where the model looked for the whole answer")
+        self.note = PlainLabel(dim=True, small=True)
+        self.history = HistoryList()
+        self._lay_out()
+        self.ask.clicked.connect(self._submit)
+        self.question.submitted.connect(self._submit)
+        self.stop.clicked.connect(self.stopped)
+        self.fresh.clicked.connect(self.new_conversation)
+        self.answer.word_clicked.connect(self._word_clicked)
+        self.whole.clicked.connect(self._show_whole)
+        self.history.entry_chosen.connect(self.entry_chosen)
+        self.show_idle()
+        self.clear_answer()
+
+    @property
+    def wants_follow_up(self) -> bool:
+        """Whether the next question belongs to the conversation."""
+        return bool(self.follow_up.isEnabled() and self.follow_up.isChecked())
+
+    def show_busy(self, what: str) -> None:
+        """Show that something is going on; asking again stays possible."""
+        self.status.setText(what)
+        self._set_busy(True)
+
+    def show_idle(self) -> None:
+        """Show that nothing is going on."""
+        self.status.setText("")
+        self._set_busy(False)
+
+    def clear_answer(self) -> None:
+        """Show no answer."""
+        self.answer.set_text("")
+        self._card.hide()
+        self.note.setText("")
+        self.whole.hide()
+
+    def start_answer(self, question: str) -> None:
+        """Make room under a question for an answer that comes in pieces."""
+        self.clear_answer()
+        self.asked_label.setText(question)
+        self._card.show()
+
+    def add_text(self, piece: str) -> None:
+        """Write a piece of the answer."""
+        self.answer.add_text(piece)
+
+    def show_answer(
+        self, question: str, text: str, words: Sequence[WordSpan] = (), note: str = ""
+    ) -> None:
+        """Show a question, its whole answer with its words, and a line about it."""
+        self.asked_label.setText(question)
+        self.answer.set_text(text, words)
+        self.note.setText(note)
+        self._card.show()
+        self.whole.hide()
+
+    def _set_busy(self, busy: bool) -> None:
+        self.progress.setVisible(busy)
+        self.status.setVisible(busy)
+        self.stop.setEnabled(busy)
+
+    def _submit(self) -> None:
+        self.asked.emit(self.question.text)
+
+    def _word_clicked(self, index: int) -> None:
+        self.whole.setVisible(index >= 0)
+        self.word_chosen.emit(index)
+
+    def _show_whole(self) -> None:
+        self.answer.choose(-1)
+        self._word_clicked(-1)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.follow_up)
+        buttons.addStretch()
+        buttons.addWidget(self.stop)
+        buttons.addWidget(self.ask)
+        self._card = QFrame()
+        card = QVBoxLayout(self._card)
+        card.setContentsMargins(0, 0, 0, 0)
+        card.setSpacing(4)
+        below = QHBoxLayout()
+        below.addWidget(self.note, 1)
+        below.addWidget(self.whole)
+        card.addWidget(self.asked_label)
+        card.addWidget(self.answer)
+        card.addLayout(below)
+        above: tuple[QWidget, ...] = (self.regions, self.thumbnail, self.question)
+        for part in above:
+            self.column.addWidget(part)
+        self.column.addLayout(buttons)
+        under: tuple[QWidget, ...] = (self.progress, self.status, self.messages, self._card)
+        for part in under:
+            self.column.addWidget(part)
+        earlier = QHBoxLayout()
+        earlier.addWidget(heading("Earlier questions"), 1)
+        earlier.addWidget(self.fresh)
+        self.column.addLayout(earlier)
+        self.column.addWidget(self.history, 1)

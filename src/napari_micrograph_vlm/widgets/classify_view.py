@@ -1,0 +1,176 @@
+"""The panel that gives regions a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QWidget,
+)
+
+from .bars import Bars
+from .class_list import ClassList
+from .message_bar import MessageBar
+from .panel import Panel, PlainLabel, button, heading, plain_tip, primary_button, progress_line
+from .region_picker import RegionPicker
+from .thumbnail import Thumbnail
+
+__all__ = ["ClassifyView"]
+
+MOST_ROWS = 7
+"""Regions listed without a scroll bar."""
+
+
+class ClassifyView(Panel):
+    """Region, class names, results, from top to bottom.
+
+    Signals
+    -------
+    started()
+        The user wants the regions classified.
+    stopped()
+        The user wants no more of it.
+    result_chosen(int)
+        The user chose one region of the result.
+    restore_text()
+        The user wants the text that the shapes had before.
+    """
+
+    started = Signal()
+    stopped = Signal()
+    result_chosen = Signal(int)
+    restore_text = Signal()
+
+    def __init__(self, presets: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
+        self.regions = RegionPicker()
+        self.thumbnail = Thumbnail()
+        self.classes = ClassList(presets)
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setRange(0, 100)
+        self.threshold.setDecimals(0)
+        self.threshold.setSingleStep(5)
+        self.threshold.setSuffix(" %")
+        self.threshold.setToolTip(
+            "A region whose best class is less probable than this is called unknown"
+        )
+        self.stop = button("Stop", "Stop classifying")
+        self.classify = primary_button("Classify", "Give every region a class")
+        self.messages = MessageBar()
+        self.progress = progress_line("How many regions are done")
+        self.status = PlainLabel(dim=True, small=True)
+        self.results = QListWidget()
+        self.results.setToolTip("Choose a region to see its probabilities and where it is")
+        self.results.setAccessibleName("Classified regions")
+        self.bars = Bars()
+        self.note = PlainLabel(dim=True, small=True)
+        self.restore = button(
+            "Restore my text", "Give the shapes back the text they had before classifying"
+        )
+        self._lay_out()
+        self.classify.clicked.connect(self.started)
+        self.stop.clicked.connect(self.stopped)
+        self.restore.clicked.connect(self.restore_text)
+        self.results.currentRowChanged.connect(self._row_chosen)
+        self.show_idle()
+        self.show_results(())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.classes.labels
+
+    @property
+    def unknown_below(self) -> float:
+        """Least probability, 0 to 1, of a best class that counts."""
+        return float(self.threshold.value()) / 100
+
+    def show_busy(self, what: str, done: int = 0, of: int = 0) -> None:
+        """Show what is going on, and how far it is where that is known."""
+        self.status.setText(what)
+        self.progress.setRange(0, of)
+        self.progress.setValue(done)
+        self._set_busy(True)
+
+    def show_idle(self) -> None:
+        """Show that nothing is going on."""
+        self._set_busy(False)
+
+    def show_results(self, lines: Sequence[str], note: str = "") -> None:
+        """List the classified regions; choosing one is up to the user or :meth:`choose`."""
+        self.results.blockSignals(True)
+        self.results.clear()
+        for i, line in enumerate(lines):
+            self.results.addItem(line)
+            item = self.results.item(i)
+            if item is not None:
+                item.setData(Qt.ItemDataRole.ToolTipRole, plain_tip(line))
+        self.results.blockSignals(False)
+        self.note.setText(note)
+        row = max(self.results.sizeHintForRow(0), 18)
+        self.results.setFixedHeight(row * min(max(len(lines), 1), MOST_ROWS) + 8)
+        self._found.setVisible(bool(lines))
+        self.results.setVisible(bool(lines))
+        self.bars.set_rows(())
+        self.bars.setVisible(bool(lines))
+        self.note.setVisible(bool(note))
+
+    def choose(self, index: int) -> None:
+        """Choose one region of the result as a user would."""
+        self.results.setCurrentRow(index)
+
+    def show_bars(self, rows: Sequence[tuple[str, float]], threshold: float) -> None:
+        """Show the probabilities of the chosen region."""
+        self.bars.set_rows(rows, threshold)
+
+    def offer_restore(self, possible: bool) -> None:
+        """Show whether there is a text to bring back."""
+        self.restore.setVisible(possible)
+
+    def _row_chosen(self, row: int) -> None:
+        if row >= 0:
+            self.result_chosen.emit(row)
+
+    def _set_busy(self, busy: bool) -> None:
+        self.progress.setVisible(busy)
+        self.status.setVisible(busy)
+        self.stop.setEnabled(busy)
+
+    def _lay_out(self) -> None:
+        limit = QHBoxLayout()
+        limit.addWidget(QLabel("Unknown below"))
+        limit.addStretch()
+        limit.addWidget(self.threshold)
+        run = QHBoxLayout()
+        run.addStretch()
+        run.addWidget(self.stop)
+        run.addWidget(self.classify)
+        self._found = heading("Classes found")
+        self.restore.hide()
+        parts: tuple[QWidget, ...] = (
+            self.regions,
+            self.thumbnail,
+            heading("Classes to choose from"),
+            self.classes,
+        )
+        for part in parts:
+            self.column.addWidget(part)
+        self.column.addLayout(limit)
+        self.column.addLayout(run)
+        for part in (
+            self.progress,
+            self.status,
+            self.messages,
+            self._found,
+            self.results,
+            self.bars,
+            self.note,
+            self.restore,
+        ):
+            self.column.addWidget(part)
+        self.column.addStretch(1)
