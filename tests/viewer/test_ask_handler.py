@@ -162,22 +162,26 @@ def test_drawing_chooses_the_drawn_shape(user):
 def test_follow_up_passes_the_conversation(user):
     it = user()
     it.ask_and_wait("What is this?")
-    it.view.follow_up.click()
     it.ask_and_wait("How large is it?")
     it.ask_and_wait("And how old?")
     assert [len(q.turns) for q in it.model.questions] == [0, 1, 2]
+    it.view.follow_up.click()
+    it.ask_and_wait("Something else?")
+    assert it.model.questions[-1].turns == ()
+    it.ask_and_wait("And else?")
+    assert it.model.questions[-1].turns == ()
     it.view.fresh.click()
     assert not it.view.follow_up.isEnabled()
     assert it.answer == ""
     it.ask_and_wait("What is this?")
     assert it.model.questions[-1].turns == ()
-    assert it.view.history.count() == 4
+    assert it.view.history.count() == 6
 
 
 def test_a_new_region_starts_a_new_conversation_unless_kept(user):
     it = user()
     it.ask_and_wait("What is this?")
-    it.view.follow_up.click()
+    assert it.view.follow_up.isChecked()
     shapes = it.viewer.add_shapes([BOX])
     shapes.selected_data = {0}
     assert not it.view.follow_up.isChecked()

@@ -58,7 +58,7 @@ class ModelInput:
 class Model(Protocol):
     """Turns questions about regions into answers.
 
-    Implementations are used from one worker thread at a time.
+    ``ask`` and ``classify`` are called from one worker thread at a time; ``prepare`` from any.
     """
 
     name: str

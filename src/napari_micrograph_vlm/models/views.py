@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..lengths import readable_length
 from ..regions import Region
 from .base import ModelInput, View
 
@@ -74,7 +75,8 @@ def describe_loss(region: Region, given: ModelInput) -> str:
     # Two samples a period are needed to see a detail (Nyquist).
     lost = f"{2 * given.reduction:.2g} pixels"
     if region.pixel_size is not None and region.unit != "pixel":
-        lost = f"{2 * given.reduction * max(region.pixel_size):.2g} {region.unit}, {lost},"
+        size = 2 * given.reduction * max(region.pixel_size)
+        lost = f"{readable_length(size, unit=region.unit, digits=2)}, {lost},"
     hint = ": tile?" if given.could_tile and not given.tiled else ""
     return f"details below {lost} are lost{hint}"
 

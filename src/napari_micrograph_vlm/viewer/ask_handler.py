@@ -30,11 +30,13 @@ class AskHandler(Handler):
         self._entry_of: dict[Job, int] = {}
         self._shown = -1
         self._turns: tuple[Turn, ...] = ()
+        self._wants_turns = True
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
         self.connections.add(view.word_chosen, self.show_word)
         self.connections.add(view.entry_chosen, self.show_entry)
         self.connections.add(view.new_conversation, self.start_conversation)
+        self.connections.add(view.follow_up.clicked, self._follow_up_clicked)
         self.connections.add(self.binding.changed, self._region_changed)
 
     @property
@@ -173,9 +175,10 @@ class AskHandler(Handler):
         if image is None or image not in self.viewer.layers:
             self.view.messages.warn(self.image_gone)
             return
-        self._converse(answer.next_turns)
         with self.telling():
             point_out(self.viewer, answer, self.preferences())
+        # A new overlay looks like a change of region, but the conversation goes on.
+        self._converse(answer.next_turns)
 
     def _show(self, answer: Answer) -> None:
         words = [(word.start, word.stop, word.probability) for word in answer.words]
@@ -184,8 +187,10 @@ class AskHandler(Handler):
     def _converse(self, turns: tuple[Turn, ...]) -> None:
         self._turns = turns
         self.view.follow_up.setEnabled(bool(turns))
-        if not turns:
-            self.view.follow_up.setChecked(False)
+        self.view.follow_up.setChecked(bool(turns) and self._wants_turns)
+
+    def _follow_up_clicked(self, wanted: bool) -> None:
+        self._wants_turns = wanted
 
     def _region_changed(self) -> None:
         # A new region starts a new conversation; ticking the box again keeps the old one.

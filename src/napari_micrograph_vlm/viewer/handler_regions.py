@@ -163,11 +163,12 @@ class RegionBinding(QObject):
         def work(report: Any, cancel: Event) -> tuple[Region, ModelInput, int]:
             cutouts = plan()
             region = cutouts[0].read()
-            if models.loaded(chosen.model, chosen.device) is None:
+            # Not through `use`: what the model is given does not wait for an answer's end.
+            model = models.loaded(chosen.model, chosen.device)
+            if model is None:
                 given = prepare_views(region, side=_SIDE, token=_TOKEN, tiled=tiled)
             else:
-                with models.use(chosen.model, chosen.device, cancel=cancel) as model:
-                    given = model.prepare(region, tiled)
+                given = model.prepare(region, tiled)
             return region, given, len(cutouts)
 
         self._job = Job(work)

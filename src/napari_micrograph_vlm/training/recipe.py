@@ -1,0 +1,116 @@
+"""Everything that decides what a training does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..errors import SourceError
+
+__all__ = ["TEST_SEED", "Recipe"]
+
+TEST_SEED = 10_000_000
+"""Synthetic pictures from this seed on are kept for the test."""
+
+VALIDATION_SEED = 9_000_000
+"""Synthetic pictures from this seed on are kept for calibration."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training.
+
+    Attributes
+    ----------
+    seed : int
+        Of weights, order and phrasings.
+    images, first_seed : int
+        Synthetic pictures to make, with the seeds ``first_seed``, ``first_seed + 1``, ...
+    validation_images : int
+        Synthetic pictures for the calibration of label probabilities.
+    shard : int
+        Pictures in one file of the cache.
+    processes : int
+        Processes that make pictures.
+    large : float
+        Share of the pictures that have 768 pixels a side; half of them are tiled.
+    by_category : float
+        Share whose category is drawn evenly; the others draw the kind of defect evenly.
+    steps : int
+        Optimiser steps; fewer where ``minutes`` run out first (the schedule adapts).
+    minutes : float or None
+        Longest time for the steps.
+    images_a_step, rows_an_image : int
+        Pictures in a batch and questions about each.
+    tiled_images_a_step : int
+        Pictures in a batch of tiled ones.
+    idle_turns : float
+        Share of the questions that come after one that has nothing to do with them.
+    real_share : float
+        Share of the batches that are drawn from real pictures, where there are any.
+    statements_every : int
+        Steps between two with the contrastive and the matching loss.
+    learning_rate, warm_up, weight_decay, clip, average : float
+        Peak rate of AdamW, share of the steps until it, decay, largest norm of the gradient, and
+        decay of the running mean of the weights, which is what is saved.
+    vocabulary : int
+        Most entries of the tokenizer.
+    model : dict
+        Changes of the model's configuration.
+    """
+
+    seed: int = 0
+    images: int = 10_000
+    first_seed: int = 1
+    validation_images: int = 400
+    shard: int = 100
+    processes: int = 2
+    large: float = 0.08
+    by_category: float = 0.4
+    steps: int = 8_000
+    minutes: float | None = None
+    images_a_step: int = 32
+    rows_an_image: int = 3
+    tiled_images_a_step: int = 8
+    idle_turns: float = 0.2
+    real_share: float = 0.15
+    statements_every: int = 2
+    learning_rate: float = 1e-3
+    warm_up: float = 0.04
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    average: float = 0.998
+    vocabulary: int = 4_000
+    model: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> Recipe:
+        """Read a recipe; the one that made the shipped weights by default.
+
+        Raises
+        ------
+        SourceError
+            If the file cannot be read or names something unknown.
+        """
+        if path is None:
+            text = files(__package__).joinpath("recipe.json").read_text(encoding="utf-8")
+        else:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except OSError as error:
+                raise SourceError(f"The recipe {path} cannot be read: {error.strerror}.") from None
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SourceError(f"The recipe {path} is no JSON: {error}.") from None
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise SourceError(f"The recipe {path} names unknown settings: {sorted(unknown)}.")
+        return cls(**values)
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), indent=2)

@@ -1,0 +1,20 @@
+import pytest
+
+from napari_micrograph_vlm.lengths import readable_length
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "text"),
+    [
+        ((1120.0, 840.0), "nm", "1.12 × 0.84 µm"),
+        ((38.4,), "nm", "38.4 nm"),
+        ((0.543,), "nm", "543 pm"),
+        ((999.7,), "nm", "1 µm"),
+        ((0.002,), "mm", "2 µm"),
+        ((2.5,), "µm", "2.5 µm"),
+        ((12.0,), "furlong-ish", "12 furlong-ish"),
+        ((4.0,), "pixel", "4 pixel"),
+    ],
+)
+def test_reads_as_people_write(values, unit, text):
+    assert readable_length(*values, unit=unit) == text
