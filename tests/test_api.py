@@ -5,10 +5,9 @@ import pytest
 from PIL import Image
 
 import napari_micrograph_vlm as vlm
+from fakes import FakeModel
 from napari_micrograph_vlm.errors import Cancelled, ModelError, RegionError, SourceError
 from napari_micrograph_vlm.regions import Cutout
-
-from fakes import FakeModel
 
 
 @pytest.fixture

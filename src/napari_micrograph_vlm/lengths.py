@@ -52,4 +52,4 @@ def _in_metres(unit: str) -> float | None:
 def _registry() -> Any:
     import pint
 
-    return pint.get_application_registry()
+    return pint.get_application_registry()  # type: ignore[no-untyped-call]

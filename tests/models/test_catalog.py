@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from napari_micrograph_vlm.errors import ModelError
 from napari_micrograph_vlm.models import catalog
@@ -39,6 +41,15 @@ def test_unknown_names_the_known(tmp_path):
         catalog.find("gpt")
     with pytest.raises(ModelError, match=r"config\.json"):
         catalog.find(tmp_path)
+
+
+def test_weights_are_counted_without_loading_them(folder):
+    assert catalog.find(folder).parameters is None
+    tensors = {"a": np.zeros((3, 4), np.float16), "norm.running_mean": np.zeros(9, np.float32)}
+    save_file(tensors, folder / "model.safetensors")
+    assert catalog.find(folder).parameters == 12
+    (folder / "model.safetensors").write_bytes(b"Dear reader")
+    assert catalog.find(folder).parameters is None
 
 
 def test_ready_for_json():

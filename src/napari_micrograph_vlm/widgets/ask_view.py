@@ -48,7 +48,7 @@ class AskView(Panel):
         self.question = QuestionBox()
         self.follow_up = QCheckBox("Follow up")
         self.follow_up.setToolTip(
-            "Let the model know the earlier questions about this region and its answers"
+            "Let the model know the conversation so far"
         )
         self.follow_up.setEnabled(False)
         self.fresh = button("New conversation", "Forget what was said so far; answers stay below")

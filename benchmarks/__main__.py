@@ -1,0 +1,34 @@
+"""Measure everything: ``python -m benchmarks [--json FILE] [--model NAME] [--only GROUP]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from . import answers, imports, stall
+from .table import Row, print_table
+
+GROUPS = ("imports", "window", "answers")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the rows there")
+    parser.add_argument("--model", help="name or folder; the bundled student by default")
+    parser.add_argument("--only", choices=GROUPS, help="one group of measurements")
+    chosen = parser.parse_args()
+    rows: list[Row] = []
+    if chosen.only in (None, "imports"):
+        rows += imports.measure()
+    if chosen.only in (None, "window"):
+        rows += stall.measure(chosen.model)
+    if chosen.only in (None, "answers"):
+        rows += answers.measure(chosen.model)
+    print_table(rows)
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps([row.to_dict() for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import __version__
+from .errors import MicrographError, QuestionError, RegionError
+
+if TYPE_CHECKING:
+    from .results import Answer, Classification
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+BAD_INPUT = 2
+
+app = typer.Typer(
+    name="napari-micrograph-vlm",
+    help="Ask questions about electron micrographs and see where the model looked.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Image = Annotated[Path, typer.Argument(help="A TIFF, PNG or JPEG file.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", help="A name from `models`, or a checkpoint folder."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those the process was started with.
+
+    Raises
+    ------
+    SystemExit
+        0 if all is well, 2 with one line on stderr for bad input, 130 after Ctrl-C.
+    """
+    # All models are on this machine: nothing may be fetched, whatever a library would like.
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ[variable] = "1"
+    try:
+        code = app(
+            list(sys.argv[1:] if arguments is None else arguments) or ["--help"],
+            prog_name="napari-micrograph-vlm",
+            standalone_mode=False,
+        )
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except MicrographError as error:
+        _fail(str(error))
+    except Exception as error:
+        # The parser's own complaints; typer has carried its own copy of click since 0.20.
+        explain = getattr(error, "format_message", None)
+        if explain is None:
+            raise
+        _fail(explain())
+    sys.exit(code or 0)
+
+
+def _fail(sentence: str) -> None:
+    print(" ".join(sentence.split()), file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that go before a command."""
+
+
+@app.command()
+def demo(
+    screenshot: Annotated[
+        Path | None,
+        typer.Option("--screenshot", help="Save a picture of the window as PNG and stop."),
+    ] = None,
+    headless: Annotated[
+        bool,
+        typer.Option("--headless", help="No window: print the answers, save overlay pictures."),
+    ] = False,
+) -> None:
+    """Open the sample micrographs, ask about them and show where the model looked."""
+    from .viewer import demo as room
+
+    if headless or not room.has_display():
+        room.run_headless(screenshot.parent if screenshot else Path())
+    else:
+        room.open_demo(screenshot)
+
+
+@app.command()
+def ask(
+    image: Image,
+    question: Annotated[str, typer.Argument(help="What to ask.", show_default=False)],
+    region: Annotated[
+        str | None,
+        typer.Option("--region", help="y0,x0,y1,x1 in pixels; the whole image by default."),
+    ] = None,
+    as_json: AsJson = False,
+    overlay: Annotated[
+        Path | None,
+        typer.Option("--overlay", help="Save where the model looked as a PNG picture."),
+    ] = None,
+    model: ModelName = None,
+    device: Device = "auto",
+    tiles: Annotated[
+        bool | None,
+        typer.Option(
+            "--tiles/--no-tiles", help="Look in tiles at full detail. [default: if it is large]"
+        ),
+    ] = None,
+) -> None:
+    """Ask a question about a micrograph or a region of it."""
+    box = parse_region(region)
+    if overlay is not None:
+        from .picture import check_target
+
+        check_target(overlay)
+    if not question.strip():
+        raise QuestionError("The question is empty; write one.")
+    from .api import ask as ask_model
+    from .api import load_model
+
+    _check(image, model)
+    answer: Answer = ask_model(image, question, box, load_model(model, device), tiled=tiles)  # type: ignore[assignment]
+    if overlay is not None:
+        from .picture import save_overlay
+
+        save_overlay(overlay, answer.regions[0], answer.attention[0])
+    print(answer.to_json() if as_json else _answer_text(answer))
+
+
+@app.command()
+def classify(
+    image: Image,
+    labels: Annotated[
+        str, typer.Option("--labels", help="Class names, separated by commas.", show_default=False)
+    ],
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="y0,x0,y1,x1 in pixels; may be given several times."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many classes to print.")] = 5,
+    as_json: AsJson = False,
+    model: ModelName = None,
+    device: Device = "auto",
+) -> None:
+    """Give a micrograph, or regions of it, a probability for each class name."""
+    from .labelling import check_labels
+
+    names = check_labels(labels.split(","))
+    boxes = [parse_region(text) for text in region or ()]
+    from .api import classify as classify_with
+    from .api import load_model
+
+    _check(image, model)
+    result: Classification = classify_with(  # type: ignore[assignment]
+        image, names, boxes or None, load_model(model, device)
+    )
+    print(result.to_json() if as_json else _classification_text(result, top))
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the models that can be asked."""
+    from .models.catalog import entries
+
+    known = entries()
+    if as_json:
+        print(json.dumps([entry.to_dict() for entry in known]))
+        return
+    for entry in known:
+        count = entry.parameters
+        size = f", {count / 1e6:.1f} million weights" if count else ""
+        print(f"{entry.name} ({entry.status}): {entry.family}{size}")
+        print(f"    {entry.memory}; {entry.licence}")
+        print(f"    good at {entry.good_at}")
+        print(f"    {entry.path}")
+
+
+def parse_region(text: str | None) -> tuple[float, float, float, float] | None:
+    """Read ``y0,x0,y1,x1``.
+
+    Raises
+    ------
+    RegionError
+        If the text is not four finite numbers.
+    """
+    if text is None:
+        return None
+    try:
+        y0, x0, y1, x1 = (float(part) for part in text.split(","))
+    except ValueError:
+        y0 = x0 = y1 = x1 = math.nan
+    if not all(map(math.isfinite, (y0, x0, y1, x1))):
+        raise RegionError(
+            f"A region is four numbers y0,x0,y1,x1, such as 10,20,110,220, not {text!r}."
+        )
+    return y0, x0, y1, x1
+
+
+def _check(image: Path, model: str | None) -> None:
+    """Complain of a wrong file or model before torch is imported."""
+    from .models.catalog import find
+    from .readers import read_micrograph
+
+    find(model)
+    read_micrograph(image)
+
+
+def _answer_text(answer: Answer) -> str:
+    made = answer.provenance
+    how = f"{made.model} on {made.device}, {made.seconds:.2f} s"
+    lines = [answer.text, f"  confidence {answer.confidence:.2f}; {how}"]
+    for region, attention in zip(answer.regions, answer.attention, strict=True):
+        if not attention.has_focus:
+            lines.append("  The model looked at nothing in particular.")
+            continue
+        rows, columns = attention.values.shape
+        row, column = attention.peak
+        height, width = region.shape
+        y = region.box[0] - 0.5 + (row + 0.5) * height / rows
+        x = region.box[1] - 0.5 + (column + 0.5) * width / columns
+        lines.append(f"  looked most at row {y:.0f}, column {x:.0f}")
+    return "\n".join(lines)
+
+
+def _classification_text(result: Classification, top: int) -> str:
+    lines = []
+    for index, region in enumerate(result.regions):
+        if len(result) > 1:
+            lines.append(f"{region.source} {','.join(map(str, region.box))}")
+        lines += [f"{probability:.3f}  {name}" for name, probability in result.top(index, top)]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Measure the student: ``python -m napari_micrograph_vlm.evaluation --help``."""

@@ -1,0 +1,91 @@
+"""What an instrument writes about itself, under one set of names for every maker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Calibration", "Instrument", "to_nanometres"]
+
+_NANOMETRES = {
+    "fm": 1e-6,
+    "pm": 1e-3,
+    "nm": 1.0,
+    "um": 1e3,
+    "µm": 1e3,  # the micro sign
+    "μm": 1e3,  # the Greek letter
+    "micron": 1e3,
+    "microns": 1e3,
+    "mm": 1e6,
+    "cm": 1e7,
+    "m": 1e9,
+}
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """How the micrograph was taken; None where the file does not say.
+
+    Attributes
+    ----------
+    maker : str or None
+        Such as ``"Zeiss"``.
+    voltage_kv : float or None
+        Acceleration voltage in kilovolts.
+    working_distance_mm : float or None
+        Working distance in millimetres.
+    magnification : float or None
+        As the instrument states it.
+    detector : str or None
+        Such as ``"InLens"``.
+    date : str or None
+        Date, or date and time, ISO 8601, in the instrument's own time zone.
+    raw : mapping
+        Everything the maker wrote, under the maker's names.
+    """
+
+    maker: str | None = None
+    voltage_kv: float | None = None
+    working_distance_mm: float | None = None
+    magnification: float | None = None
+    detector: str | None = None
+    date: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known, without ``raw`` and without the Nones."""
+        known = {
+            "maker": self.maker,
+            "voltage_kv": self.voltage_kv,
+            "working_distance_mm": self.working_distance_mm,
+            "magnification": self.magnification,
+            "detector": self.detector,
+            "date": self.date,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a parser of a maker's metadata finds.
+
+    Attributes
+    ----------
+    instrument : Instrument
+        The settings.
+    pixel_size_nm : (float, float) or None
+        Height and width of a pixel in nanometres.
+    """
+
+    instrument: Instrument
+    pixel_size_nm: tuple[float, float] | None = None
+
+
+def to_nanometres(value: float, unit: str) -> float | None:
+    """Return a length in nanometres; None where the unit is no length or the value not positive."""
+    factor = _NANOMETRES.get(unit.strip())
+    if factor is None or not 0 < value < float("inf"):
+        return None
+    # Division by a whole number keeps 543 pm at 0.543 nm where a product would not.
+    return value / round(1 / factor) if factor < 1 else value * factor

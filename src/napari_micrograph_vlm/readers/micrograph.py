@@ -1,0 +1,158 @@
+"""Micrographs from files: PNG, JPEG and TIFF."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SourceError
+from .metadata import Instrument
+
+__all__ = ["MicrographFile", "read_micrograph"]
+
+_TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True, eq=False)
+class MicrographFile:
+    """A micrograph as it lies on disk.
+
+    Attributes
+    ----------
+    array : (H, W) or (H, W, 3) array-like
+        The pixels; of a large TIFF a lazy array that reads what is indexed.
+    name : str
+        File name without its suffix.
+    path : Path
+        Where it lies.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in ``unit``; None where the file does not say.
+    unit : str
+        ``"nm"``, or ``"pixel"`` where the pixel size is not known.
+    instrument : Instrument
+        How it was taken.
+    pages : int
+        Number of pictures in the file; ``array`` is the first.
+    """
+
+    array: Any
+    name: str
+    path: Path
+    pixel_size: tuple[float, float] | None = None
+    unit: str = "pixel"
+    instrument: Instrument = field(default_factory=Instrument)
+    pages: int = 1
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the pixels have three colour channels."""
+        return len(self.array.shape) == 3
+
+    def to_layer(self) -> tuple[Any, dict[str, Any], str]:
+        """Return the micrograph as napari layer data: array, keywords, ``"image"``."""
+        keywords: dict[str, Any] = {
+            "name": self.name,
+            "rgb": self.is_rgb,
+            "metadata": {
+                "path": str(self.path),
+                "instrument": self.instrument.to_dict(),
+                "raw": dict(self.instrument.raw),
+            },
+        }
+        if not self.is_rgb:
+            keywords["colormap"] = "gray"
+        if self.pixel_size is not None:
+            keywords["scale"] = self.pixel_size
+            keywords["units"] = (self.unit, self.unit)
+        return self.array, keywords, "image"
+
+
+def read_micrograph(path: str | Path) -> MicrographFile:
+    """Read a PNG, JPEG or TIFF file; of several pages the first.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    MicrographFile
+        Pixels, pixel size and instrument settings.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file, or it holds no picture that can be read.
+    """
+    path = Path(path).expanduser()
+    head = _head(path)
+    if head.startswith(_TIFF_MAGIC) or path.suffix.lower() in _TIFF_SUFFIXES:
+        from .tiff import read_tiff
+
+        found = read_tiff(path)
+        if found is not None:
+            array, calibration, pages = found
+            size = calibration.pixel_size_nm
+            unit = "pixel" if size is None else "nm"
+            return MicrographFile(array, path.stem, path, size, unit, calibration.instrument, pages)
+    return MicrographFile(_read_with_pillow(path), path.stem, path)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        raise SourceError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise SourceError(f"{path} is a folder, not a picture.") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not head:
+        raise SourceError(f"The file {path} is empty.")
+    return head
+
+
+def _read_with_pillow(path: Path) -> NDArray[Any]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            # A whole wafer is larger than what Pillow takes for an attack.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return _pixels(image)
+    except UnidentifiedImageError:
+        raise SourceError(
+            f"{path} is not a picture this can read; save it as TIFF, PNG or JPEG."
+        ) from None
+    except Image.DecompressionBombError:
+        raise SourceError(f"{path} is too large a picture; save it as TIFF.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise SourceError(f"{path} is damaged or incomplete: {_one_line(error)}.") from None
+
+
+def _pixels(image: Any) -> NDArray[Any]:
+    if image.mode in ("LA", "La"):
+        image = image.convert("L")
+    elif image.mode not in ("1", "L", "I", "F", "RGB") and not image.mode.startswith("I;16"):
+        image = image.convert("RGB")
+    return drop_equal_channels(np.asarray(image))
+
+
+def drop_equal_channels(array: NDArray[Any]) -> NDArray[Any]:
+    """Return one channel of a colour picture that is grey; any other picture as it is."""
+    if array.ndim == 3 and all(np.array_equal(array[..., 0], array[..., i]) for i in (1, 2)):
+        return array[..., 0]
+    return array
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,1 @@
+"""Train the student: ``python -m napari_micrograph_vlm.training --help``."""
