@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_micrograph_vlm.datasets.facts import DefectFact, Facts
 from napari_micrograph_vlm.datasets.synthetic import CATEGORIES, DEFECT_KINDS, synthesize
 from napari_micrograph_vlm.training.building import draw_picture
+from napari_micrograph_vlm.training.mirroring import mirrored
 from napari_micrograph_vlm.training.recipe import Recipe
 from napari_micrograph_vlm.training.variation import Variation, whole
 
@@ -72,3 +74,20 @@ def test_every_category_and_defect_is_drawn():
     assert {kind for facts in drawn for kind in facts.kinds} == set(DEFECT_KINDS)
     good = sum(facts.defects == () for facts in drawn)
     assert 0.08 < good / len(drawn) < 0.5
+
+
+def test_mirror_images_exchange_places_and_masks():
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    mask = pixels == 3  # the top right pixel
+    facts = Facts(
+        category="powder",
+        description="A crack at the top right.",
+        qa=(("Where?", "At the right"),),
+        defects=(DefectFact("crack", mask), DefectFact("pore", None, "at the top right")),
+    )
+    found = list(mirrored(pixels, facts))
+    places = ["at the top left", "at the bottom right", "at the bottom left"]
+    assert [f.defects[1].where for _, f in found] == places
+    for seen, f in found:
+        assert seen[f.defects[0].mask] == [3]
+        assert (f.category, f.description, f.qa) == ("powder", None, ())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..datasets.questions import ask_about
 from ..datasets.statements import QUESTIONS
@@ -14,6 +15,7 @@ from ..datasets.synthetic.truth import CATEGORIES, DEFECT_KINDS
 from ..datasets.wording import NO_DEFECT
 from ..models.student.configuration import MvaemaConfig
 from ..models.student.convert import load_imagenet_backbone
+from ..models.student.encoder import token_positions
 from ..models.student.modeling import MvaemaModel
 from ..models.student.processing import MvaemaProcessor
 from .recipe import Recipe
@@ -82,4 +84,21 @@ def new_model(
     some = rng.choice(len(pictures), size=min(len(pictures), 300), replace=False)
     features = np.concatenate([pictures[int(i)].features for i in some])
     model.image_encoder.fit_statistics(torch.from_numpy(features))
+    _strengthen_places(model, torch.from_numpy(features))
     return model
+
+
+@torch.no_grad()
+def _strengthen_places(model: MvaemaModel, features: Tensor) -> None:
+    """Make the embedding of a token's place half as strong as that of what it shows.
+
+    As drawn at random it is a hundred times weaker, and the student learns what a defect is long
+    before it can say where.
+    """
+    encoder = model.image_encoder
+    scaled = (features.float() - encoder.feature_mean) / encoder.feature_deviation
+    shown = encoder.project(scaled)
+    side = model.config.image_size // model.config.token_size
+    place = encoder.place(token_positions(side, side))
+    last: Any = encoder.place.mlp[-1]
+    last.weight.mul_(0.5 * shown.std() / place.std())

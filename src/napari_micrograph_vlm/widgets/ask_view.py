@@ -47,9 +47,7 @@ class AskView(Panel):
         self.thumbnail = Thumbnail()
         self.question = QuestionBox()
         self.follow_up = QCheckBox("Follow up")
-        self.follow_up.setToolTip(
-            "Let the model know the conversation so far"
-        )
+        self.follow_up.setToolTip("Let the model know the conversation so far")
         self.follow_up.setEnabled(False)
         self.fresh = button("New conversation", "Forget what was said so far; answers stay below")
         self.stop = button("Stop", "Stop writing; what has been written stays")

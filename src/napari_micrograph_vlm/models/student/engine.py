@@ -26,6 +26,7 @@ from .modeling import MvaemaModel
 from .processing import MvaemaProcessor
 from .scoring import dialogues, label_questions, score_answers
 from .seeing import Eyes
+from .threads import one_thread
 from .tokenization import Detokenizer
 from .wording import METHOD, answer_map, answer_words
 from .writing import Step, write
@@ -118,7 +119,7 @@ class Student:
         with torch.inference_mode(), _advice_on_memory():
             seen = self._eyes.look(region, question.tiled, partial(_stop_if, cancel))
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
-            with _one_thread():
+            with one_thread():
                 while True:
                     _stop_if(cancel, detokenizer)
                     step = next(writer, None)
@@ -165,7 +166,7 @@ class Student:
             prior = self._prior(names, cancel)
             for count, region in enumerate(regions, start=1):
                 seen = self._eyes.look(region, None, partial(_stop_if, cancel))
-                with _one_thread():
+                with one_thread():
                     scores, attention = self._score(seen.memory, names, cancel)
                 calibrated = (scores - prior) / config.temperature
                 probabilities.append(calibrated.softmax(0).cpu().numpy())
@@ -237,21 +238,6 @@ def _stop_if(cancel: Event | None, detokenizer: Detokenizer | None = None) -> No
 def _tell(on_text: Callable[[str], None] | None, piece: str) -> None:
     if on_text is not None and piece:
         on_text(piece)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one CPU thread.
-
-    The text layers are too small to share out: threads that wait for each other at every one of
-    them take many times as long as soon as another program, or the window, wants a core.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

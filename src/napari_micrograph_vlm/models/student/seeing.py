@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from .layout import Layout
 from .memory import ImageMemory
 from .modeling import MvaemaModel
 from .processing import MvaemaImageProcessor
+from .threads import one_thread
 
 __all__ = ["Eyes", "Seen"]
 
@@ -63,9 +65,7 @@ class Eyes:
         self._model = model
         self._image_processor = image_processor
         self._prepare = prepare
-        self._kept: OrderedDict[tuple[int, bool | None], tuple[weakref.ref[Region], Seen]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[bytes, Seen] = OrderedDict()
         self._nothing: Seen | None = None
 
     def look(self, region: Region, tiled: bool | None, check: Callable[[], None]) -> Seen:
@@ -74,33 +74,30 @@ class Eyes:
         Parameters
         ----------
         region : Region
-            A region is known again by its identity: its pixels are taken not to change.
+            Known again by what the model is given of it: a question asked anew reads its pixels
+            anew.
         tiled : bool or None
             As in :class:`napari_micrograph_vlm.results.Question`.
         check : callable
             Called before and after the work and between views; raises to stop.
         """
         check()
-        key = (id(region), tiled)
-        known = self._kept.get(key)
-        if known is not None and known[0]() is region:
-            self._kept.move_to_end(key)
-            return known[1]
         given = self._prepare(region, tiled)
+        key = _digest(given)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
         features = []
-        for pictures in _alike([view.pixels for view in given.views]):
+        # Two pictures or fewer are too little work to share out, see `one_thread`.
+        with one_thread() if len(given.views) <= 2 else nullcontext():
+            for pictures in _alike([view.pixels for view in given.views]):
+                check()
+                pixels = self._image_processor(pictures).to(self._model.device)
+                features.append(self._model.backbone_features(pixels).flatten(0, 1))
             check()
-            pixels = self._image_processor(pictures).to(self._model.device)
-            features.append(self._model.backbone_features(pixels).flatten(0, 1))
-        layout = Layout.of(given, self._model.config.token_size)
-        seen = self._remember(layout, torch.cat(features))
-        kept = self._kept
-
-        def forget(_: object) -> None:
-            kept.pop(key, None)
-
-        # Weakly: a region, with its pixels, must not live on for the sake of this memory.
-        self._kept[key] = (weakref.ref(region, forget), seen)
+            layout = Layout.of(given, self._model.config.token_size)
+            seen = self._remember(layout, torch.cat(features))
+        self._kept[key] = seen
         while len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
         check()
@@ -124,6 +121,15 @@ class Eyes:
             layout.kinds()[None].to(device),
         )
         return Seen(layout, self._model.remember(embeddings))
+
+
+def _digest(given: ModelInput) -> bytes:
+    """Return what tells one input from another, some milliseconds for the largest."""
+    digest = blake2b(digest_size=16)
+    for view in given.views:
+        digest.update(repr((view.pixels.shape, view.box)).encode())
+        digest.update(np.ascontiguousarray(view.pixels).data)
+    return digest.digest()
 
 
 def _alike(pictures: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
