@@ -109,12 +109,9 @@ def demo(
     ] = False,
 ) -> None:
     """Open the sample micrographs, ask about them and show where the model looked."""
-    from .viewer import demo as room
+    from ._window import window
 
-    if headless or not room.has_display():
-        room.run_headless(screenshot.parent if screenshot else Path())
-    else:
-        room.open_demo(screenshot)
+    window().run_demo(screenshot, headless=headless)
 
 
 @app.command()

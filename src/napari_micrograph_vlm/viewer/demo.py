@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..results import Answer, Classification
     from .docks import AskDock, ClassifyDock
 
-__all__ = ["Scene", "has_display", "open_demo", "run_headless", "scenes"]
+__all__ = ["Scene", "has_display", "open_demo", "run_demo", "run_headless", "scenes"]
 
 WINDOW = 1600, 1000
 """Width and height of the window in pixels."""
@@ -124,6 +124,27 @@ def _around(rows: Any, columns: Any, shape: tuple[int, int], side: int = 320) ->
     y0 = int(np.clip(rows.mean() - 0.6 * side, 0, shape[0] - side))
     x0 = int(np.clip(columns.mean() - 0.6 * side, 0, shape[1] - side))
     return y0, x0, y0 + side, x0 + side
+
+
+def run_demo(screenshot: Path | None = None, *, headless: bool = False) -> None:
+    """Show the demo in a window, or without one where there is no display.
+
+    Parameters
+    ----------
+    screenshot : Path, optional
+        See :func:`open_demo`; without a window the pictures are saved beside it.
+    headless : bool
+        Open no window even where there is a display.
+
+    Raises
+    ------
+    MicrographError
+        If the model cannot be used, or a picture cannot be written.
+    """
+    if headless or not has_display():
+        run_headless(screenshot.parent if screenshot else Path())
+    else:
+        open_demo(screenshot)
 
 
 def run_headless(folder: Path) -> None:
