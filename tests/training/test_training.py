@@ -41,6 +41,7 @@ RECIPE = Recipe(
     images_a_step=4,
     rows_an_image=2,
     vocabulary=300,
+    bfloat16=False,
     model=SMALL,
 )
 

@@ -111,7 +111,13 @@ def fill_cache(
                 on_done(i + 1, len(jobs))
         return
     # Forking a process in which torch has started threads can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    threads = max((os.cpu_count() or 1) // processes, 1)
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(threads,),
+    ) as pool:
         done = [pool.submit(make_shard, job) for job in jobs]
         for i, future in enumerate(as_completed(done)):
             future.result()
@@ -121,7 +127,6 @@ def fill_cache(
 
 def make_shard(job: Job) -> None:
     """Draw the pictures of a job, look at them and write them down."""
-    torch.set_num_threads(max((os.cpu_count() or 1) // max(job.recipe.processes, 1), 1))
     drawn = [draw_picture(seed, job.recipe) for seed in job.seeds]
     drawn += [d for picture in job.real for d in _real_regions(picture, job.mirrored)]
     write_shard(job.folder, job.name, look(_encoder(), drawn))
