@@ -1,4 +1,5 @@
-from threading import Event
+from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -6,7 +7,13 @@ from PIL import Image
 
 import napari_micrograph_vlm as vlm
 from fakes import FakeModel
-from napari_micrograph_vlm.errors import Cancelled, ModelError, RegionError, SourceError
+from napari_micrograph_vlm.errors import (
+    Cancelled,
+    MicrographError,
+    ModelError,
+    RegionError,
+    SourceError,
+)
 from napari_micrograph_vlm.regions import Cutout
 
 
@@ -105,3 +112,31 @@ def test_package_lists_its_names():
     assert set(vlm.__all__) <= set(dir(vlm))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = vlm.nonsense
+
+
+@pytest.mark.parametrize("model", [Path("no-such-folder"), 5])
+def test_what_is_no_model_is_refused(picture, model):
+    with pytest.raises(ModelError, match=r"no-such-folder|is no model"):
+        vlm.ask(picture, "What is it?", model=model)
+
+
+@pytest.mark.parametrize("region", [5, (1, 2, 3), "abc", None, {}, [{}], [[], [1]]])
+def test_any_region_is_used_or_refused_with_a_sentence(picture, region):
+    try:
+        answer = vlm.ask(picture, "What?", region, FakeModel())
+    except MicrographError:
+        return
+    assert region is None
+    assert len(answer.regions) == 1
+
+
+def test_two_threads_load_one_model():
+    found = []
+    threads = [Thread(target=lambda: found.append(vlm.load_model())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    assert len(set(map(id, found))) == 1
+    assert vlm.load_model("student") is found[0]

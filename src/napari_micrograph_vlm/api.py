@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from ._window import window
-from .errors import SourceError
+from .errors import MicrographError, ModelError, RegionError, SourceError
 from .handle import Handle
 from .regions import Cutout, Region
 from .results import Answer, Classification, Question, Turn
@@ -23,15 +23,21 @@ __all__ = ["ask", "ask_async", "classify", "load_model"]
 MAX_TOKENS = 48
 """Longest answer in tokens unless the user says otherwise."""
 
+MOST_LOADED = 2
+"""Models kept in memory; the one not used for longest goes first."""
+
 Plan = Callable[[], list[Region]]
 
+_LOADING = Lock()
+_LOADED: OrderedDict[tuple[Path, str], Model] = OrderedDict()
 
-def load_model(name: str | None = None, device: str = "auto") -> Model:
+
+def load_model(name: str | PathLike[str] | None = None, device: str = "auto") -> Model:
     """Load a model; the same name and device give the same loaded model.
 
     Parameters
     ----------
-    name : str, optional
+    name : str or path, optional
         A name from the catalog or a checkpoint folder. Default: the bundled student.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
@@ -46,24 +52,27 @@ def load_model(name: str | None = None, device: str = "auto") -> Model:
     ModelError
         If there is no such model, or its files are missing or broken.
     """
-    return _load(name, device)
-
-
-@lru_cache(maxsize=2)
-def _load(name: str | None, device: str) -> Model:
     from .models.catalog import find
 
     entry = find(name)  # before torch is imported: a wrong name is told at once
     from .models.student import Student
+    from .models.student.loading import choose_device
 
-    return Student.load(entry.path, device)
+    key = entry.path.resolve(), str(choose_device(device))
+    with _LOADING:  # transformers cannot load two models at a time
+        if key not in _LOADED:
+            while len(_LOADED) >= MOST_LOADED:
+                _LOADED.popitem(last=False)
+            _LOADED[key] = Student.load(entry.path, key[1])
+        _LOADED.move_to_end(key)
+        return _LOADED[key]
 
 
 def ask(
     source: Any,
     question: str,
     region: Any = None,
-    model: Model | str | None = None,
+    model: Model | str | PathLike[str] | None = None,
     *,
     turns: Sequence[Turn] = (),
     tiled: bool | None = None,
@@ -114,7 +123,7 @@ def ask_async(
     source: Any,
     question: str,
     region: Any = None,
-    model: Model | str | None = None,
+    model: Model | str | PathLike[str] | None = None,
     *,
     turns: Sequence[Turn] = (),
     tiled: bool | None = None,
@@ -146,7 +155,7 @@ def classify(
     source: Any,
     labels: Sequence[str],
     regions: Any = None,
-    model: Model | str | None = None,
+    model: Model | str | PathLike[str] | None = None,
     *,
     threshold: float = 0.0,
 ) -> Classification | Handle[Classification]:
@@ -227,21 +236,25 @@ def _regions_of_file(path: Path, region: Any) -> list[Region]:
 
 def _cutouts_of_array(array: Any, region: Any, **place: Any) -> list[Cutout]:
     """Cut one region, or each of a list of them, out of an array."""
-    if region is None:
-        return [Cutout.of_array(array, **place)]
     regions = [region] if _is_one_region(region) else list(region)
+    if not regions:
+        raise RegionError("The list of regions is empty; give at least one.")
     return [Cutout.of_array(array, one, **place) for one in regions]
 
 
 def _is_one_region(region: Any) -> bool:
-    """Tell ``(y0, x0, y1, x1)`` and (N, 2) vertices from a list of such."""
+    """Tell a box, vertices, a mask or nonsense from a list of regions."""
     import numpy as np
 
+    if not isinstance(region, Iterable) or isinstance(region, str):
+        return True
     try:
-        shape = np.shape(region)
+        given = np.asarray(region)
     except ValueError:  # regions of several lengths
         return False
-    return shape == (4,) or (len(shape) == 2 and shape[1] == 2)
+    if given.dtype == bool or given.shape == (4,):
+        return True
+    return given.ndim == 2 and given.shape[1] == 2
 
 
 def _is_napari(source: Any) -> bool:
@@ -261,12 +274,22 @@ def _start(work: Callable[..., Any], source: Any, echo: bool) -> Handle[Any]:
 
     def show(handle: Handle[Any]) -> None:
         try:
-            handle.result().show(viewer)
-        except Exception:  # already printed, or there is no viewer left to show it in
-            return
+            found = handle.result()
+        except Exception:
+            return  # it was printed
+        try:
+            found.show(viewer)
+        except MicrographError as error:
+            handle.tell(str(error))  # such as that the image was removed meanwhile
 
     return Handle(work, echo=echo, deliver=room.call_in_gui).on_done(show)
 
 
-def _loaded(model: Model | str | None) -> Model:
-    return load_model(model) if model is None or isinstance(model, str) else model
+def _loaded(model: Model | str | PathLike[str] | None) -> Model:
+    if model is None or isinstance(model, (str, PathLike)):
+        return load_model(model)
+    if not callable(getattr(model, "ask", None)):
+        raise ModelError(
+            f"A {type(model).__name__} is no model; give a loaded model, a name or a folder."
+        )
+    return model

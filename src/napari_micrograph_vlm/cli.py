@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import sys
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # All models are on this machine: nothing may be fetched, whatever a library would like.
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ[variable] = "1"
+    # What it logs of a broken file, our one line says.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         code = app(
             list(sys.argv[1:] if arguments is None else arguments) or ["--help"],
@@ -167,6 +170,10 @@ def classify(
         typer.Option("--region", help="y0,x0,y1,x1 in pixels; may be given several times."),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many classes to print.")] = 5,
+    threshold: Annotated[
+        float,
+        typer.Option("--threshold", min=0, max=1, help="Less probable than this is unknown."),
+    ] = 0.0,
     as_json: AsJson = False,
     model: ModelName = None,
     device: Device = "auto",
@@ -181,7 +188,7 @@ def classify(
 
     _check(image, model)
     result: Classification = classify_with(  # type: ignore[assignment]
-        image, names, boxes or None, load_model(model, device)
+        image, names, boxes or None, load_model(model, device), threshold=threshold
     )
     print(result.to_json() if as_json else _classification_text(result, top))
 
@@ -231,7 +238,9 @@ def _check(image: Path, model: str | None) -> None:
     from .readers import read_micrograph
 
     find(model)
-    read_micrograph(image)
+    pages = read_micrograph(image).pages
+    if pages > 1:
+        print(f"{image} holds {pages} pictures; this is about the first.", file=sys.stderr)
 
 
 def _answer_text(answer: Answer) -> str:
@@ -256,5 +265,7 @@ def _classification_text(result: Classification, top: int) -> str:
     for index, region in enumerate(result.regions):
         if len(result) > 1:
             lines.append(f"{region.source} {','.join(map(str, region.box))}")
+        if result.best[index] == result.UNKNOWN:
+            lines.append(f"{result.UNKNOWN}: no class reaches {result.threshold:g}")
         lines += [f"{probability:.3f}  {name}" for name, probability in result.top(index, top)]
     return "\n".join(lines)

@@ -58,8 +58,15 @@ class Handle(Generic[T]):
             self._write("\n")
             self._future.set_result(result)
 
+    def tell(self, sentence: str) -> None:
+        """Print a sentence where the text was printed."""
+        self._print(f"{sentence}\n")
+
     def _write(self, text: str) -> None:
         self._pieces.append(text)
+        self._print(text)
+
+    def _print(self, text: str) -> None:
         if self._out is None:
             return
         try:

@@ -47,6 +47,8 @@ class Placement:
         The image layer. A weak one: an answer must not keep a deleted image alive.
     shape_id : str or None
         Names the shape, label or view the region came from, so that it can be found again.
+    data_id, data_shape : int or None, tuple of int
+        Which level-0 array the layer held: other data in the same layer is another image.
     """
 
     axes: tuple[int, int]
@@ -54,6 +56,8 @@ class Placement:
     outline: NDArray[np.float64]
     layer: ReferenceType[Any] | None = None
     shape_id: str | None = None
+    data_id: int | None = None
+    data_shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +174,14 @@ class Cutout:
         ----------
         array : (H, W), (H, W, 3) or (H, W, 4) array-like
             The micrograph.
-        box : sequence of 4 numbers or (N, 2) array, optional
-            ``y0, x0, y1, x1`` in pixels, or the vertices of an outline; the whole array by
-            default. It is clipped to the array.
+        box : sequence of 4 numbers, (N, 2) array or (H, W) bool array, optional
+            ``y0, x0, y1, x1`` in pixels, the vertices of an outline, or a mask; the whole array
+            by default. It is clipped to the array.
 
         Raises
         ------
         RegionError
-            If the array is no 2-D picture or the box does not overlap it.
+            If the array is no 2-D picture, or the box is none or does not overlap it.
         """
         shape = np.shape(array)
         rgb = len(shape) == 3 and shape[2] in (3, 4)
@@ -186,20 +190,23 @@ class Cutout:
                 f"A micrograph has 2 axes (or 3 with colour), but this array has shape {shape}; "
                 "pick one slice."
             )
-        outline = None
-        if box is None:
-            box = (0, 0, *shape[:2])
-        elif np.ndim(box) == 2:
-            outline = np.asarray(box, float)
-            box = (*(outline.min(axis=0) + 0.5), *(outline.max(axis=0) + 0.5))
-        clipped = clip_box(box, (shape[0], shape[1]))
-        y0, x0, y1, x1 = clipped
+        plane = (int(shape[0]), int(shape[1]))
+        window, outline, mask = _parse_region(box, plane)
+        y0, x0, y1, x1 = clipped = clip_box(window, plane)
+        mask_of = None
+        if mask is not None:
+            cut = mask[y0:y1, x0:x1]
+
+            def mask_of(_shape: tuple[int, int]) -> NDArray[np.bool_]:
+                return cut
+
         return cls(
             array,
             (slice(y0, y1), slice(x0, x1)),
             clipped,
             rgb=rgb,
             outline=outline,
+            mask_of=mask_of,
             source=source,
             pixel_size=pixel_size,
             unit=unit,
@@ -211,7 +218,8 @@ class Cutout:
         Raises
         ------
         RegionError
-            If the region is smaller than 8 x 8 pixels, or holds no finite or no varying value.
+            If the region is smaller than 8 x 8 pixels, or there is nothing to see in it: no
+            finite value, no contrast, or none within the contrast limits.
         """
         y0, x0, y1, x1 = self.box
         height, width = y1 - y0, x1 - x0
@@ -237,6 +245,7 @@ class Cutout:
             if mask.all():
                 mask = None
         pixels = to_unit_range(raw, self.contrast_limits)
+        _check_contents(raw, pixels, mask)
         if self.inverted:
             pixels = 1 - pixels
         return Region(
@@ -247,6 +256,52 @@ class Cutout:
             self.unit,
             self.source,
             self.placement,
+        )
+
+
+def _parse_region(
+    region: Any, shape: tuple[int, int]
+) -> tuple[Sequence[float], NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+    """Return the window of a box, of an outline or of a mask, and outline and mask if any."""
+    if region is None:
+        return (0, 0, *shape), None, None
+    try:
+        given = np.asarray(region)
+        points = given.astype(float)
+    except (TypeError, ValueError):
+        given = points = np.zeros(0)
+    if given.dtype == bool and given.shape == shape:
+        if not given.any():
+            raise RegionError("The mask encloses no pixel; give one that does.")
+        rows, columns = (np.flatnonzero(given.any(axis=axis)) for axis in (1, 0))
+        return (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1), None, given
+    if points.shape == (4,):
+        return tuple(points), None, None
+    if points.ndim == 2 and points.shape[1] == 2 and len(points) >= 3 and np.isfinite(points).all():
+        return (*(points.min(axis=0) + 0.5), *(points.max(axis=0) + 0.5)), points, None
+    raise RegionError(
+        "A region is four numbers y0, x0, y1, x1 in pixels, at least three (row, column) "
+        "vertices, or a mask of the picture's shape."
+    )
+
+
+def _check_contents(
+    raw: NDArray[Any], pixels: NDArray[np.float32], mask: NDArray[np.bool_] | None
+) -> None:
+    """See that there is something to see inside the outline, and not only around it."""
+    if mask is not None:
+        raw, pixels = raw[mask], pixels[mask]
+    finite = raw[np.isfinite(raw)]
+    if not len(finite):
+        raise RegionError("The region holds no finite value (all NaN); choose another region.")
+    if finite.min() == finite.max():
+        raise RegionError(
+            f"Every pixel of the region has the same value ({float(finite.min()):g}); "
+            "there is nothing to see."
+        )
+    if pixels.min() == pixels.max():
+        raise RegionError(
+            "The contrast limits hide all there is in the region; adjust them until you see it."
         )
 
 
@@ -292,8 +347,12 @@ def to_unit_range(
     Raises
     ------
     RegionError
-        If there is no finite value, or all are the same.
+        If the type is not a real number's, there is no finite value, or all are the same.
     """
+    if raw.dtype.kind not in "biuf":
+        raise RegionError(
+            f"The pixels are of type {raw.dtype}, not real numbers; convert them first."
+        )
     values: NDArray[Any] = raw.astype(np.float32 if raw.dtype.itemsize <= 2 else np.float64)
     if raw.dtype == bool:
         values = values * 255

@@ -276,9 +276,10 @@ class Classification:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{region.source} {list(region.box)}: "
+            f"{region.source} {list(region.box)}: {best} ("
             + ", ".join(f"{name} {probability:.2f}" for name, probability in self.top(i, 3))
-            for i, region in enumerate(self.regions)
+            + ")"
+            for i, (region, best) in enumerate(zip(self.regions, self.best, strict=True))
         )
 
     def __repr__(self) -> str:

@@ -5,12 +5,13 @@ from threading import Event
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt, QThreadPool
+from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from qtpy.QtGui import QTextCursor
 
 from fakes import FakeModel, TooMany, picture
 from napari_micrograph_vlm.errors import ModelError
 from napari_micrograph_vlm.viewer.docks import ask_widget
+from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
@@ -94,7 +95,7 @@ def user(make_napari_viewer, qtbot):
         return User(viewer, qtbot, model or FakeModel(), **options)
 
     yield open_panel
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
 
 
 def shown_overlays(viewer):
@@ -224,7 +225,7 @@ def test_old_answer_whose_shape_or_image_is_gone(user):
     it.viewer.layers.remove(shapes)
     it.handler.show_entry(0)
     assert it.answer == it.model.text
-    assert it.message == ""
+    assert it.message == "The region of this answer is gone."
     it.viewer.layers.remove("gold.tif")
     it.handler.show_entry(0)
     assert it.answer == it.model.text
@@ -333,7 +334,7 @@ def test_closing_the_dock_in_the_middle(user, caplog):
     it.dock.destroyOnClose()
     assert handler.closed
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
     it.viewer.add_image(picture())
     it.viewer.layers.clear()
     assert not caplog.records
@@ -346,7 +347,7 @@ def test_closing_the_viewer_in_the_middle(user, caplog):
     it.viewer.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert it.handler.closed
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
     gc.collect()
     assert not caplog.records
 

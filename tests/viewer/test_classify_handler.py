@@ -4,10 +4,11 @@ from threading import Event
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtCore import Qt
 
 from fakes import FakeModel, picture
 from napari_micrograph_vlm.viewer.docks import classify_widget
+from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
@@ -68,7 +69,7 @@ def user(make_napari_viewer, qtbot):
         return User(viewer, qtbot, model or FakeModel())
 
     yield open_panel
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
 
 
 def test_every_shape_gets_a_class(user):
@@ -184,3 +185,48 @@ def test_selected_shapes_stay_selected(user):
     it.view.choose(1)
     assert set(shapes.selected_data) == {1, 2}
     assert list(shapes.features["vlm_class"]) == ["", "crack", "pore"]
+
+
+def labelled(viewer, name):
+    return viewer.add_shapes(
+        [BOX], name=name, features={"name": [f"mine {name}"]}, text="{name}", shape_type="polygon"
+    )
+
+
+def test_the_text_of_each_layer_can_be_restored(user):
+    it = user(shapes=0)
+    a = labelled(it.viewer, "a")
+    it.classify_and_wait()
+    it.view.messages.yes.click()
+    assert not it.view.restore.isHidden()
+    b = labelled(it.viewer, "b")
+    assert it.handler.binding.drawn is b
+    assert it.view.restore.isHidden()
+    it.classify_and_wait()
+    it.view.messages.no.click()
+    assert it.view.restore.isHidden()
+    it.viewer.layers.selection.active = a
+    assert not it.view.restore.isHidden()
+    it.view.restore.click()
+    assert list(a.text.values) == ["mine a"]
+    assert list(b.text.values) == ["mine b"]
+    assert it.view.restore.isHidden()
+
+
+def test_a_new_panel_can_restore_the_text_too(user):
+    it = user(shapes=0)
+    shapes = labelled(it.viewer, "a")
+    it.classify_and_wait()
+    it.view.messages.yes.click()
+    it.viewer.window.remove_dock_widget(it.dock)
+    again = User(it.viewer, it.qtbot, it.model)
+    assert not again.view.restore.isHidden()
+    again.view.restore.click()
+    assert list(shapes.text.values) == ["mine a"]
+    assert again.view.restore.isHidden()
+
+
+def test_our_text_in_place_of_none_is_not_offered_back(user):
+    it = user()
+    it.classify_and_wait()
+    assert it.view.restore.isHidden()

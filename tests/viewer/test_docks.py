@@ -6,10 +6,10 @@ import sys
 import pytest
 from npe2 import PluginManager
 from npe2.manifest.utils import import_python_name
-from qtpy.QtCore import QThreadPool
 
 from fakes import picture
 from napari_micrograph_vlm.viewer.docks import AskDock, ClassifyDock
+from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import MODELS
 
 pytestmark = pytest.mark.gui
@@ -28,7 +28,7 @@ def test_napari_opens_the_panels(make_napari_viewer, name, kind):
     assert isinstance(view, kind)
     assert view.handler.viewer is viewer
     assert view.handler.models is MODELS
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
 
 
 def test_menus_hold_the_panels(make_napari_viewer):
@@ -55,7 +55,7 @@ def test_a_menu_opens_and_hides_a_panel(make_napari_viewer, qtbot):
     qtbot.waitUntil(dock.isVisible)
     get_app_model().commands.execute_command(command)
     assert dock.isHidden()
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)
 
 
 def test_opening_a_panel_imports_no_torch():
@@ -83,4 +83,4 @@ def test_every_control_has_a_tool_tip(make_napari_viewer):
                 own = control.parent()
                 assert control.toolTip() or own.toolTip(), (type(control), control.objectName())
         assert view.minimumSizeHint().width() <= 380
-    assert QThreadPool.globalInstance().waitForDone(5000)
+    assert wait_for_jobs(5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,3 +161,20 @@ def test_text_set_by_the_user_meanwhile_is_not_overwritten_by_restoring():
     assert has_user_text(layer)
     restore_text(layer)
     assert set(text_of(layer)) == {"newer"}
+
+
+def test_hundreds_of_shapes_are_written_without_a_stall():
+    layer = shapes(400)
+    rows = classes(*[[0.9, 0.1]] * 400)
+    write_classification(layer, range(400), rows, replace_text=True)
+    start = time.thread_time()
+    write_classification(layer, range(400), rows, replace_text=True)
+    assert time.thread_time() - start < 0.1
+
+
+def test_rows_of_any_index_are_written_by_place():
+    kinds = pd.DataFrame({"mine": pd.Categorical(["x", "y"])}, index=[5, 9])
+    layer = shapes(2, features=kinds)
+    write_classification(layer, [1], classes([0.9, 0.1]), replace_text=True)
+    assert layer.features["vlm_class"].tolist() == ["", "crack"]
+    assert layer.features["mine"].tolist() == ["x", "y"]

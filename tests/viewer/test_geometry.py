@@ -11,7 +11,7 @@ from napari.layers import Image, Shapes
 
 from napari_micrograph_vlm.errors import MicrographError, RegionError, SourceError
 from napari_micrograph_vlm.viewer.geometry import RegionChoice, plan_regions
-from napari_micrograph_vlm.viewer.region_shapes import shape_index
+from napari_micrograph_vlm.viewer.region_shapes import shape_index, shape_indices
 
 SELECTED, EVERY = RegionChoice.SELECTED_SHAPES, RegionChoice.EVERY_SHAPE
 SQUARE = np.array([[10, 20], [10, 39], [29, 39], [29, 20]], float)
@@ -314,3 +314,19 @@ def test_shape_is_found_again_after_others_were_removed(viewer, image):
     assert shape_index(viewer.add_shapes(SQUARE), ids[0]) is None
     assert shape_index(drawn, None) is None
     assert shape_index(drawn, f"view:{image.unique_id}") is None
+
+
+def test_many_shapes_are_found_again_with_one_look(viewer, image):
+    drawn = viewer.add_shapes([SQUARE + i / 100 for i in range(400)])
+    ids = [c.placement.shape_id for c in ask(viewer, image, drawn)]
+    start = time.thread_time()
+    assert shape_indices(drawn, [*ids, None, "layer:1"]) == [*range(400), None, None]
+    assert time.thread_time() - start < 0.05
+    drawn.remove([1])
+    assert shape_indices(drawn, ids[:4]) == [0, None, 1, 2]
+
+
+def test_equal_shapes_stay_apart(viewer, image):
+    drawn = viewer.add_shapes([SQUARE, SQUARE, SQUARE])
+    ids = [c.placement.shape_id for c in ask(viewer, image, drawn)]
+    assert shape_indices(drawn, ids) == [0, 1, 2]

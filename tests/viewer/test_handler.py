@@ -8,7 +8,16 @@ from qtpy.QtCore import QObject, Signal
 from fakes import FakeModel
 from napari_micrograph_vlm.errors import Cancelled, RegionError
 from napari_micrograph_vlm.viewer.handler_connections import Connections
-from napari_micrograph_vlm.viewer.handler_jobs import Job, Outcome, Report, finish_jobs, sentence_of
+from napari_micrograph_vlm.viewer.handler_jobs import (
+    Job,
+    Outcome,
+    Pool,
+    Report,
+    finish_jobs,
+    read_regions,
+    sentence_of,
+    wait_for_jobs,
+)
 from napari_micrograph_vlm.viewer.models import ModelHolder
 
 pytestmark = pytest.mark.gui
@@ -59,13 +68,15 @@ def test_a_job_tells_errors_in_one_sentence(qtbot, caplog):
 
 
 def test_no_job_outlives_the_program(qtbot):
-    ended = Event()
+    begun, ended = Event(), Event()
 
     def work(report, cancel):
+        begun.set()
         cancel.wait(5)
         ended.set()
 
     Job(work).start()
+    assert begun.wait(5)
     finish_jobs()
     assert ended.is_set()
 
@@ -129,3 +140,27 @@ def test_connections_are_undone(qtbot):
     connections.close()
     emitter.signal.emit(2)
     assert got == [1]
+
+
+def test_many_regions_are_read_until_stopped():
+    cancel, read = Event(), []
+
+    class Cutout:
+        def read(self):
+            read.append(self)
+            if len(read) == 2:
+                cancel.set()
+
+    with pytest.raises(Cancelled):
+        read_regions(lambda: [Cutout() for _ in range(5)], cancel)
+    assert len(read) == 2
+
+
+def test_a_picture_does_not_hold_up_a_question(qtbot):
+    go, done = Event(), Event()
+    for _ in range(3):
+        Job(lambda report, cancel: go.wait(10), Pool.THUMBNAILS).start()
+    Job(lambda report, cancel: done.set()).start()
+    assert done.wait(5)
+    go.set()
+    assert wait_for_jobs(5)

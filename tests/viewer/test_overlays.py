@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from types import FunctionType, ModuleType
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_micrograph_vlm.results import (
     Provenance,
     Word,
 )
+from napari_micrograph_vlm.viewer import overlays
 from napari_micrograph_vlm.viewer.geometry import RegionChoice, plan_regions
 from napari_micrograph_vlm.viewer.overlay_picture import fading_colormap, smooth_map
 from napari_micrograph_vlm.viewer.overlays import (
@@ -31,6 +33,8 @@ from napari_micrograph_vlm.viewer.overlays import (
     show_overlay,
     show_word,
 )
+from napari_micrograph_vlm.viewer.preferences import Preferences
+from napari_micrograph_vlm.viewer.region_window import data_kept, same_data
 
 PROVENANCE = Provenance("model", "r", "cpu", 0.1, "0")
 SQUARE = np.array([[10, 20], [10, 49], [39, 49], [39, 20]], float)
@@ -50,6 +54,12 @@ def answer(regions, question="What is it?", maps=None, text="two words"):
 
 def regions_of(viewer, image, choice=RegionChoice.WHOLE_LAYER, drawn=None):
     return [cutout.read() for cutout in plan_regions(viewer, image, choice, drawn=drawn)()]
+
+
+@pytest.fixture(autouse=True)
+def default_preferences(monkeypatch):
+    """Keep what is set in napari on this machine out of the tests."""
+    monkeypatch.setattr(overlays, "read_preferences", Preferences)
 
 
 @pytest.fixture
@@ -181,6 +191,65 @@ def test_overlay_follows_a_new_scale_of_the_image(viewer, image):
     image.scale = (7, 7)
     show_overlay(viewer, answer(regions))
     np.testing.assert_allclose(layer.data_to_world((-0.5, -0.5)), image.data_to_world((-0.5, -0.5)))
+
+
+def edges_of(layer):
+    low = layer.data_to_world(np.full(layer.ndim, -0.5))
+    return np.array([low, layer.data_to_world(np.array(layer.data.shape) - 0.5)])
+
+
+CHANGES = [
+    {"scale": (7, 3)},
+    {"translate": (11, -4)},
+    {"rotate": 30},
+    {"shear": [0.4]},
+    {"affine": np.array([[0, 2, 5], [1, 0, 6], [0, 0, 1.0]])},
+    {"units": ("um", "um")},
+    {"units": ("pixel", "pixel"), "scale": (1, 1)},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: "+".join(change))
+def test_overlay_moves_with_its_image(viewer, image, change):
+    (layer,) = show_overlay(viewer, answer(regions_of(viewer, image)))
+    before = edges_of(layer)
+    for name, value in change.items():
+        setattr(image, name, value)
+    np.testing.assert_allclose(edges_of(layer), edges_of(image), atol=1e-6)
+    assert layer.units == image.units
+    if "units" not in change:
+        assert not np.allclose(edges_of(layer), before)
+
+
+def test_overlay_of_a_part_of_a_stack_moves_in_its_slice(viewer):
+    stack = viewer.add_image(np.random.default_rng(0).random((20, 60, 80)))
+    viewer.dims.set_current_step(0, 6)
+    drawn = viewer.add_shapes(SQUARE)
+    (layer,) = show_overlay(
+        viewer, answer(regions_of(viewer, stack, RegionChoice.EVERY_SHAPE, drawn))
+    )
+    stack.scale = (5, 3, 2)
+    low = np.array(layer.data_to_world((0, -0.5, -0.5)))
+    np.testing.assert_allclose(low, stack.data_to_world((6, 9.5, 19.5)))
+
+
+@pytest.mark.parametrize("removed", ["overlay", "image"])
+def test_what_was_removed_is_neither_moved_nor_kept(viewer, image, removed):
+    found = answer(regions_of(viewer, image))
+    callbacks = [len(image.events.scale.callbacks), len(viewer.layers.events.removed.callbacks)]
+    (layer,) = show_overlay(viewer, found)
+    show_overlay(viewer, found)  # listens once, however often it is shown
+    viewer.layers.remove(layer if removed == "overlay" else image)
+    place = layer.scale.copy()
+    image.scale = (9, 9)
+    np.testing.assert_array_equal(layer.scale, place)
+    assert len(viewer.layers.events.removed.callbacks) == callbacks[1]
+    if removed == "overlay":
+        assert len(image.events.scale.callbacks) == callbacks[0]
+        gone = weakref.ref(layer)
+        del layer
+        gc.collect()
+        assert gone() is None
 
 
 def test_other_question_place_or_layer_gets_its_own_overlay(viewer, image):
@@ -315,6 +384,54 @@ def test_image_with_new_axes_is_said(viewer, image):
     image.data = np.random.default_rng(0).random((3, 60, 80))
     with pytest.raises(RegionError, match="“sem” now holds other data"):
         show_overlay(viewer, found)
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (30, 40)])
+def test_image_with_new_data_is_said(viewer, image, shape):
+    found = answer(regions_of(viewer, image))
+    image.data = np.random.default_rng(1).random(shape)
+    with pytest.raises(RegionError, match="“sem” now holds other data"):
+        show_overlay(viewer, found)
+    assert overlays_of(viewer) == []
+
+
+def test_arrays_of_a_live_image_are_told_apart_though_they_share_addresses(image):
+    addresses, numbers = set(), set()
+    for _ in range(100):
+        image.data = np.zeros((60, 80))
+        addresses.add(id(image.data))
+        numbers.add(data_kept(image)["data_id"])
+    assert len(addresses) < 100
+    assert len(numbers) == 100
+
+
+def test_data_changed_in_place_and_pyramids_are_the_same_data(viewer, image):
+    found = answer(regions_of(viewer, image))
+    image.data[:] = 0.5
+    image.refresh()
+    assert same_data(image, found.regions[0].placement)
+    level = np.random.default_rng(0).random((64, 80))
+    pyramid = viewer.add_image([level, level[::2, ::2]], multiscale=True)
+    found = answer(regions_of(viewer, pyramid))
+    assert same_data(pyramid, found.regions[0].placement)
+    show_overlay(viewer, found)
+    pyramid.data = [level.copy(), level[::2, ::2]]
+    assert not same_data(pyramid, found.regions[0].placement)
+
+
+def test_labels_with_the_same_box_have_their_own_overlays(viewer, image):
+    painted = np.zeros((60, 80), int)
+    painted[10:50, 10:50] = 1
+    painted[20:40, 20:40] = 2
+    painted[10, 10] = painted[49, 49] = 2
+    labels = viewer.add_labels(painted, scale=image.scale, units=image.units)
+    shown = []
+    for label in (1, 2, 1):
+        labels.selected_label = label
+        regions = regions_of(viewer, image, RegionChoice.SELECTED_LABEL, labels)
+        shown += show_overlay(viewer, answer(regions))
+    assert shown[0] is shown[2]
+    assert shown[0] is not shown[1]
 
 
 def test_classification_has_overlays_too(viewer, image):

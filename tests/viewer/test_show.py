@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_micrograph_vlm.errors import RegionError, SourceError
 from napari_micrograph_vlm.regions import Cutout
 from napari_micrograph_vlm.results import Answer, AttentionMap, Classification, Provenance
-from napari_micrograph_vlm.viewer import cutouts_of, show_answer, show_classification
+from napari_micrograph_vlm.viewer import cutouts_of, overlays, show_answer, show_classification
 from napari_micrograph_vlm.viewer.overlays import overlays_of
+from napari_micrograph_vlm.viewer.preferences import Preferences
 from napari_micrograph_vlm.viewer.region_source import choice_named
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (60, 80)).astype(np.uint8)
 SQUARE = np.array([[10, 20], [10, 39], [29, 39], [29, 20]], float)
 PROVENANCE = Provenance("model", "r", "cpu", 0.1, "0")
+
+
+@pytest.fixture(autouse=True)
+def default_preferences(monkeypatch):
+    """Keep what is set in napari on this machine out of the tests."""
+    monkeypatch.setattr(overlays, "read_preferences", Preferences)
 
 
 @pytest.fixture
@@ -78,15 +88,137 @@ def test_regions_of_one_array_keep_their_distance_and_colour_works(viewer):
     np.testing.assert_allclose(corners(images[1])[0] - corners(images[0])[0], [30, 40])
 
 
-def test_region_whose_layer_is_gone_is_shown_from_its_pixels(viewer):
+def test_layer_made_for_an_array_is_used_again_only_while_it_holds_its_pixels(viewer):
+    region = Cutout.of_array(PIXELS).read()
+    show_answer(answer(region), viewer)
+    viewer.layers[0].data = viewer.layers[0].data[::-1].copy()
+    show_answer(answer(region), viewer)
+    images = [layer for layer in viewer.layers if layer not in overlays_of(viewer)]
+    assert len(images) == 2
+    np.testing.assert_array_equal(images[1].data, region.pixels)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_nothing_takes_the_place_of_a_removed_image(viewer, kept, named):
     image = viewer.add_image(PIXELS, name="sem")
     region = cutouts_of(viewer)()[0].read()
     viewer.layers.remove(image)
+    if not kept:
+        del image
+        gc.collect()
+    with pytest.raises(SourceError, match="The image was removed"):
+        show_answer(answer(region), viewer if named else None)
+    with pytest.raises(SourceError, match="The image was removed"):
+        show_classification(classification(region), viewer if named else None)
+    assert len(viewer.layers) == 0
+
+
+def test_answer_is_shown_in_the_viewer_that_holds_its_image(viewer):
+    other = ViewerModel()
+    viewer.add_image(PIXELS, name="sem")
+    region = cutouts_of(viewer)()[0].read()
+    with pytest.raises(SourceError, match="“sem” is in another viewer"):
+        show_answer(answer(region), other)
+    assert len(other.layers) == 0
+    assert show_answer(answer(region)) is viewer
+    assert len(viewer.layers) == 2
+
+
+def test_image_with_other_data_is_said_before_anything_is_added(viewer):
+    image = viewer.add_image(PIXELS, name="sem")
+    region = cutouts_of(viewer)()[0].read()
+    of_an_array = Cutout.of_array(PIXELS).read()
+    image.data = PIXELS[::-1].copy()
+    for show, result in (
+        (show_answer, answer(of_an_array, region)),
+        (show_classification, classification(of_an_array, region)),
+    ):
+        with pytest.raises(RegionError, match="“sem” now holds other data"):
+            show(result, viewer)
+    assert list(viewer.layers) == [image]
+
+
+def test_proxies_of_plugins_stand_for_what_is_behind_them(viewer):
+    image = viewer.add_image(PIXELS)
+    drawn = viewer.add_shapes([SQUARE])
+    seen = PublicOnlyProxy(viewer)
+    for plan in (
+        cutouts_of(seen),
+        cutouts_of(seen.layers[0]),
+        cutouts_of(seen, seen.layers[1]),
+    ):
+        (cutout,) = plan()
+        assert cutout.placement.layer() is image
+    assert cutouts_of(seen, seen.layers[1])()[0].placement.shape_id.startswith(
+        f"shape:{drawn.unique_id}"
+    )
+    assert show_answer(answer(cutout.read()), seen) is viewer
+    show_classification(classification(cutout.read()), seen)
+    assert [layer.name for layer in viewer.layers][1] == "looked at: What?"
+    assert drawn.features["vlm_class"].tolist() == ["crack"]
+
+
+def test_new_overlays_look_as_preferred_and_old_ones_as_the_user_made_them(viewer, monkeypatch):
+    chosen = Preferences(colormap="viridis", opacity=0.3)
+    monkeypatch.setattr(overlays, "read_preferences", lambda: chosen)
+    viewer.add_image(PIXELS)
+    region = cutouts_of(viewer)()[0].read()
     show_answer(answer(region), viewer)
-    assert [layer.name for layer in viewer.layers] == [
-        "sem [0, 0, 60, 80]",
-        "looked at: What?",
-    ]
+    (overlay,) = overlays_of(viewer)
+    assert (overlay.colormap.name, overlay.opacity) == ("viridis (fading)", 0.3)
+    overlay.opacity = 0.9
+    show_answer(answer(region), viewer)
+    assert overlay.opacity == 0.9
+
+
+def test_classes_are_written_beside_the_shapes_that_were_drawn(viewer):
+    viewer.add_image(PIXELS)
+    drawn = viewer.add_shapes(
+        [SQUARE, SQUARE + 5, SQUARE + 10], features={"mine": ["a", "b", "c"]}, text="{mine}"
+    )
+    drawn.selected_data = {0, 2}
+    earlier = cutouts_of(viewer, (0, 0, 30, 30))()[0].read()
+    show_answer(answer(earlier), viewer)
+    (old,) = overlays_of(viewer)
+    regions = [cutout.read() for cutout in cutouts_of(viewer)()]
+    show_classification(classification(*regions), viewer)
+    assert [layer for layer in viewer.layers if isinstance(layer, Shapes)] == [drawn]
+    assert drawn.features["vlm_class"].tolist() == ["crack", "", "crack"]
+    assert drawn.text.values.tolist() == ["a", "b", "c"]  # the user's
+    shown = [layer for layer in overlays_of(viewer) if layer.visible]
+    assert len(overlays_of(viewer)) == 2
+    assert len(shown) == 1
+    assert not old.visible
+    np.testing.assert_allclose(corners(shown[0])[0], [9.5, 19.5])
+
+
+def test_classes_of_shapes_that_were_moved_become_boxes(viewer):
+    viewer.add_image(PIXELS, name="sem")
+    drawn = viewer.add_shapes([SQUARE, SQUARE + 5])
+    regions = [cutout.read() for cutout in cutouts_of(viewer, drawn)()]
+    drawn.data = [SQUARE, SQUARE + 9]
+    show_classification(classification(*regions), viewer)
+    assert drawn.features["vlm_class"].tolist() == ["crack", ""]
+    boxes = viewer.layers["classes: sem"]
+    assert boxes.nshapes == 1
+    np.testing.assert_allclose(boxes.data[0][0], [14.5, 24.5])
+
+
+@pytest.mark.gui
+def test_closed_or_other_windows_are_left_alone(make_napari_viewer):
+    first, second = make_napari_viewer(), make_napari_viewer()
+    image = first.add_image(PIXELS, name="sem")
+    region = cutouts_of(first)()[0].read()
+    assert answer(region).show() is first
+    assert len(second.layers) == 0
+    first.close()
+    with pytest.raises(SourceError, match="The image was removed"):
+        answer(region).show()
+    with pytest.raises(SourceError, match="The image was removed"):
+        answer(region).show(second)
+    assert len(second.layers) == 0
+    assert image not in second.layers
 
 
 def test_classes_are_boxes_with_text(viewer):

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import MicrographError
 from ..models.base import Model
 from ..models.student.engine import Student
+from ..training.recipe import TEST_SEED
 from .real import measure_real
 from .report import confusions, table
 from .synthetic import measure_synthetic
@@ -29,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--model", type=Path, help="folder with weights; the shipped by default")
     parser.add_argument("--images", type=int, default=500, help="synthetic pictures (500)")
+    parser.add_argument(
+        "--first-seed", type=int, default=TEST_SEED, help=f"seed of the first ({TEST_SEED})"
+    )
     parser.add_argument("--micrographs", type=Path, help="folder with teacher_labels.jsonl")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0")
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -36,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         model = Student.load(given.model, given.device)
-        figures = measure(model, given.images, given.micrographs, say=_say)
+        figures = measure(
+            model, given.images, given.micrographs, first_seed=given.first_seed, say=_say
+        )
     except MicrographError as error:
         print(error, file=sys.stderr)
         return 2
@@ -54,6 +60,7 @@ def measure(
     images: int,
     micrographs: Path | None = None,
     *,
+    first_seed: int = TEST_SEED,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Return every figure, ready for JSON.
@@ -66,13 +73,16 @@ def measure(
         Synthetic pictures; 0 leaves them out.
     micrographs : Path, optional
         Folder with real pictures; they are left out without it.
+    first_seed : int
+        Seed of the first synthetic picture; from ``TEST_SEED`` on none was trained on.
     say : callable, optional
         Called with lines of progress.
     """
     started = perf_counter()
     figures: dict[str, Any] = {"model": model.name, "revision": model.revision}
     if images:
-        figures["synthetic"] = measure_synthetic(model, images, say=say).to_dict()
+        scores = measure_synthetic(model, images, first_seed=first_seed, say=say)
+        figures["synthetic"] = scores.to_dict()
     if micrographs is not None:
         figures["real"] = measure_real(model, micrographs, say=say).to_dict()
     figures["seconds"] = round(perf_counter() - started, 1)

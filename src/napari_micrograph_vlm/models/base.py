@@ -58,7 +58,7 @@ class ModelInput:
 class Model(Protocol):
     """Turns questions about regions into answers.
 
-    ``ask`` and ``classify`` are called from one worker thread at a time; ``prepare`` from any.
+    All methods may be called from any thread; one that is busy lets the next wait.
     """
 
     name: str

@@ -136,7 +136,7 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
     except Image.DecompressionBombError:
         raise SourceError(f"{path} is too large a picture; save it as TIFF.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise SourceError(f"{path} is damaged or incomplete: {_one_line(error)}.") from None
+        raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
 
 
 def _pixels(image: Any) -> NDArray[Any]:
@@ -154,5 +154,8 @@ def drop_equal_channels(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """Return what an error says, in one line that says something."""
+    text = " ".join(str(error).split()).rstrip(".")
+    # Some say no more than the number of a tag.
+    return text if any(map(str.isalpha, text)) else "its directory cannot be read"

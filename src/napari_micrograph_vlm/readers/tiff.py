@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import SourceError
 from . import zeiss
 from .metadata import Calibration, Instrument, to_nanometres
-from .micrograph import drop_equal_channels
+from .micrograph import drop_equal_channels, one_line
 
 __all__ = ["PARSERS", "LazyPage", "read_tiff"]
 
@@ -59,8 +59,7 @@ def read_tiff(path: Path) -> tuple[Any, Calibration, int] | None:
         raise
     except Exception as error:
         # tifffile meets a broken file with any of a dozen exceptions.
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise SourceError(f"{path} is damaged or incomplete: {text.rstrip('.')}.") from None
+        raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
 
 
 def _pixels(path: Path, page: Any) -> Any:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
         show_overlay,
         show_word,
     )
-    from .region_shapes import shape_index
+    from .region_shapes import shape_index, shape_indices
     from .region_source import cutouts_of
+    from .region_view import unwrapped
+    from .region_window import same_data
     from .show import show_answer, show_classification
 
 __all__ = [
@@ -44,11 +46,14 @@ __all__ = [
     "remove_overlays",
     "restore_text",
     "run_demo",
+    "same_data",
     "shape_index",
+    "shape_indices",
     "show_answer",
     "show_classification",
     "show_overlay",
     "show_word",
+    "unwrapped",
     "write_classification",
 ]
 
@@ -67,11 +72,14 @@ _HOMES = {
     "remove_overlays": "overlays",
     "restore_text": "features",
     "run_demo": "demo",
+    "same_data": "region_window",
     "shape_index": "region_shapes",
+    "shape_indices": "region_shapes",
     "show_answer": "show",
     "show_classification": "show",
     "show_overlay": "overlays",
     "show_word": "overlays",
+    "unwrapped": "region_view",
     "write_classification": "features",
 }
 

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ..results import Answer, Question, Turn
 from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, describe
 from .handler import Handler
-from .handler_jobs import Job, Outcome, Report, sentence_of
-from .handler_show import bring_back, clear_overlay, point_out, point_out_word
+from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
+from .handler_show import (
+    Back,
+    bring_back,
+    clear_overlay,
+    image_of,
+    point_out,
+    point_out_word,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -60,10 +67,11 @@ class AskHandler(Handler):
         chosen = self.preferences()
         turns = self._turns if self.view.wants_follow_up else ()
         tiled = self.binding.tiled
+        region = self.binding.chosen()
         models = self.models
 
         def work(report: Any, cancel: Event) -> Answer:
-            regions = tuple(cutout.read() for cutout in plan())
+            regions = read_regions(plan, cancel)
             with models.use(
                 chosen.model,
                 chosen.device,
@@ -79,7 +87,7 @@ class AskHandler(Handler):
                 )
 
         self.view.question.remember(text)
-        self.entries.append(Entry(text))
+        self.entries.append(Entry(text, region=region))
         number = self.view.history.add(text, "…")
         self._shown = number
         self.view.history.mark(number)
@@ -114,13 +122,16 @@ class AskHandler(Handler):
             self._converse(())
             return
         self._show(entry.answer)
+        back = Back.NOTHING
         with self.telling():
-            if bring_back(self.viewer, entry.answer.regions, self.binding.layers):
+            back = bring_back(self.viewer, entry.answer.regions, self.binding.layers)
+            if back is not Back.NOTHING:
                 point_out(self.viewer, entry.answer)
-            else:
-                self.view.messages.inform("The image of this answer is no longer open.")
-        # Bringing the region back looks like a new region, but it is the conversation's own.
-        self._converse(entry.answer.next_turns)
+            if back is not Back.REGION:
+                self.view.messages.inform(back.value)
+        # Bringing the region back looks like a new region, but it is the conversation's own. Where
+        # it is gone, the next question is about another one and must not follow up.
+        self._converse(entry.answer.next_turns if back is Back.REGION else ())
 
     def start_conversation(self) -> None:
         """Forget earlier turns; the answers stay in the list."""
@@ -136,11 +147,11 @@ class AskHandler(Handler):
         """Write pieces of the answer as they come."""
         number = self._entry_of[job]
         if kind is Report.STAGE:
-            if job is self._job:
+            if self.is_running(job):
                 self.view.show_busy(str(value))
             return
         entry = self.entries[number]
-        if not entry.text and job is self._job:
+        if not entry.text and self.is_running(job):
             self.view.show_busy("Answering…")
         entry.text += value
         if number == self._shown:
@@ -152,7 +163,7 @@ class AskHandler(Handler):
         entry = self.entries[number]
         entry.ended = True
         if outcome.value is not None:
-            self._keep(number, outcome.value, image)
+            self._keep(number, outcome.value, job.reason)
         else:
             mark = STOPPED if outcome.stopped else "(no answer)"
             entry.text = f"{entry.text.strip()} {mark}".strip()
@@ -165,20 +176,25 @@ class AskHandler(Handler):
         if model is not None and (own := tuple(model.suggestions())):
             self.view.question.set_suggestions(own)
 
-    def _keep(self, number: int, answer: Answer, image: Image | None) -> None:
+    def _keep(self, number: int, answer: Answer, reason: str) -> None:
         entry = self.entries[number]
         entry.answer = answer
         entry.text = answer.text
         if number != self._shown:
             return
         self._show(answer)
-        if image is None or image not in self.viewer.layers:
-            self.view.messages.warn(self.image_gone)
+        if image_of(self.viewer, answer.regions[0]) is None:
+            self.view.messages.warn(reason or self.image_gone)
+            self._converse(())
             return
+        same = entry.region == self.binding.chosen()
         with self.telling():
             point_out(self.viewer, answer, self.preferences())
-        # A new overlay looks like a change of region, but the conversation goes on.
+        # A new overlay looks like a change of region, but the conversation goes on, unless the
+        # user has turned to another region meanwhile.
         self._converse(answer.next_turns)
+        if not same:
+            self._region_changed()
 
     def _show(self, answer: Answer) -> None:
         words = [(word.start, word.stop, word.probability) for word in answer.words]

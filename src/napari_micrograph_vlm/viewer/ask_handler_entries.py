@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..results import Answer
+from .handler_regions import Chosen
 
 __all__ = ["STOPPED", "SUGGESTIONS", "Entry", "describe"]
 
@@ -34,12 +35,15 @@ class Entry:
         The answer once it is complete.
     ended : bool
         Whether nothing more will be written.
+    region : Chosen or None
+        What was chosen when it was asked.
     """
 
     question: str
     text: str = ""
     answer: Answer | None = None
     ended: bool = False
+    region: Chosen | None = None
 
 
 def describe(answer: Answer, index: int = -1) -> str:

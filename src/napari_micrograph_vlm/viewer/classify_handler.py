@@ -14,10 +14,10 @@ from ..results import Classification
 from .features import has_user_text, restore_text, write_classification
 from .geometry import RegionChoice
 from .handler import Handler
-from .handler_jobs import Job, Outcome, Report, sentence_of
-from .handler_show import bring_back, clear_overlay, image_of, style_of
+from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
+from .handler_show import Back, bring_back, clear_overlay, image_of, style_of
 from .overlays import show_overlay
-from .region_shapes import shape_index
+from .region_shapes import shape_indices
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -30,12 +30,16 @@ __all__ = ["ClassifyHandler"]
 TOP = 5
 """Bars shown for a region."""
 
+KEPT_TEXT = "micrograph_vlm_text"
+"""Where ``features`` keeps the user's text in the metadata of a layer."""
+
 
 class ClassifyHandler(Handler):
     """Gives the chosen regions a class, and writes it beside drawn shapes."""
 
     shapes_choice = RegionChoice.EVERY_SHAPE
     image_gone = "The image was removed while its regions were being classified."
+    image_changed = "The image was changed while its regions were being classified."
 
     def __init__(self, view: ClassifyView, viewer: Viewer, **options: Any) -> None:
         super().__init__(view, viewer, **options)
@@ -47,6 +51,8 @@ class ClassifyHandler(Handler):
         self.connections.add(view.result_chosen, self.show_result)
         self.connections.add(view.restore_text, self.restore)
         self.connections.add(view.messages.answered, self.answer)
+        self.connections.add(self.binding.changed, self._offer_restore)
+        self._offer_restore()
 
     @property
     def shapes(self) -> Shapes | None:
@@ -71,7 +77,7 @@ class ClassifyHandler(Handler):
         models = self.models
 
         def work(report: Any, cancel: Event) -> Classification:
-            regions = [cutout.read() for cutout in plan()]
+            regions = read_regions(plan, cancel)
             with models.use(
                 chosen.model,
                 chosen.device,
@@ -87,8 +93,8 @@ class ClassifyHandler(Handler):
                     threshold=threshold,
                 )
 
-        self.view.show_busy("Reading the regions…")
         self.start(work, image)
+        self.view.show_busy("Reading the regions…")
 
     def show_result(self, index: int) -> None:
         """Show the probabilities of one region, its place, and where the model looked."""
@@ -101,7 +107,7 @@ class ClassifyHandler(Handler):
 
     def _point_out(self, found: Classification, index: int) -> None:
         # The selection stays: classifying again must mean the same regions.
-        if not bring_back(self.viewer, found.regions[index : index + 1]):
+        if bring_back(self.viewer, found.regions[index : index + 1]) is Back.NOTHING:
             return
         clear_overlay(self.viewer)
         # One overlay at a time: fifty shapes would fill the layer list with fifty.
@@ -123,10 +129,8 @@ class ClassifyHandler(Handler):
         shapes, found = self.shapes, self.classification
         if shapes is None or found is None:
             return
-        places = [
-            shape_index(shapes, region.placement.shape_id if region.placement else None)
-            for region in found.regions
-        ]
+        ids = [region.placement.shape_id if region.placement else None for region in found.regions]
+        places = shape_indices(shapes, ids)
         # Shapes removed or moved meanwhile are left out.
         kept = [i for i, place in enumerate(places) if place is not None]
         if not kept:
@@ -139,20 +143,23 @@ class ClassifyHandler(Handler):
         )
         indices = [place for place in places if place is not None]
         with self.telling():
-            had_text = has_user_text(shapes)
             write_classification(shapes, indices, rows, replace_text=replace_text)
-            if replace_text and had_text:
-                self.view.offer_restore(True)
+        self._offer_restore()
 
     def restore(self) -> None:
-        """Give the shapes back the text that the user had."""
-        if (shapes := self.shapes) is not None:
-            restore_text(shapes)
-        self.view.offer_restore(False)
+        """Give the chosen shapes back the text that the user had."""
+        if isinstance(drawn := self.binding.drawn, Shapes):
+            restore_text(drawn)
+        self._offer_restore()
+
+    def _offer_restore(self) -> None:
+        # The layer itself knows: panels come and go, and the user may turn to other shapes.
+        drawn = self.binding.drawn
+        self.view.offer_restore(isinstance(drawn, Shapes) and has_kept_text(drawn))
 
     def on_report(self, job: Job, kind: Report, value: Any) -> None:
         """Show how far it is."""
-        if job is not self._job:
+        if not self.is_running(job):
             return
         if kind is Report.STAGE:
             self.view.show_busy(str(value))
@@ -181,7 +188,7 @@ class ClassifyHandler(Handler):
             f"{regions} · {at.seconds:.1f} s · {at.model} · {at.device}",
         )
         if all(image_of(self.viewer, region) is None for region in found.regions):
-            self.view.messages.warn(self.image_gone)
+            self.view.messages.warn(job.reason or self.image_gone)
             self._shapes = None
         shapes = self.shapes
         if shapes is not None:
@@ -199,3 +206,11 @@ class ClassifyHandler(Handler):
         assert found is not None
         probability = found.top(index, 1)[0][1]
         return f"{index + 1}   {name}   {100 * probability:.0f} %"
+
+
+def has_kept_text(shapes: Shapes) -> bool:
+    """Whether our text is shown in place of one that the user had."""
+    kept = shapes.metadata.get(KEPT_TEXT)
+    if kept is None or has_user_text(shapes):
+        return False
+    return "constant" not in kept["string"] or bool(str(kept["string"]["constant"]))

@@ -91,7 +91,7 @@ def scenes() -> list[Scene]:
                 "nanoporous gold, a real micrograph (Zeiss, 20 kV, 500,000 x)",
                 samples.nanoporous_gold(),
                 # Above the information bar, which begins at row 690.
-                (150, 250, 470, 690),
+                (5, 5, 685, 1019),
                 ("What kind of sample is this?", "How are the pores arranged?"),
                 "nanoporous gold; among the NFFA categories: porous sponge",
                 classify=True,
@@ -106,8 +106,8 @@ def scenes() -> list[Scene]:
 def _wafer() -> Scene:
     layers = samples.wafer_with_defects()
     (image, keywords, _kind), (labels, _keywords, _labels_kind) = layers
-    kind = keywords["metadata"]["defects"][0]
-    rows, columns = np.nonzero(labels == 1)
+    kind = keywords["metadata"]["defects"][-1]
+    rows, columns = np.nonzero(labels == labels.max())
     box = _around(rows, columns, image.shape)
     y, x = round(float(rows.mean())), round(float(columns.mean()))
     return Scene(
@@ -119,7 +119,7 @@ def _wafer() -> Scene:
     )
 
 
-def _around(rows: Any, columns: Any, shape: tuple[int, int], side: int = 320) -> Box:
+def _around(rows: Any, columns: Any, shape: tuple[int, int], side: int = 480) -> Box:
     """Return a box of ``side`` with the pixels a little right of and below its centre."""
     y0 = int(np.clip(rows.mean() - 0.6 * side, 0, shape[0] - side))
     x0 = int(np.clip(columns.mean() - 0.6 * side, 0, shape[1] - side))

@@ -61,18 +61,11 @@ def write_classification(
         raise RegionError(f"A shape of “{shapes.name}” was removed meanwhile; classify again.")
     defaults = shapes.feature_defaults.copy()
     table = _with_columns(shapes.features)
-    at = classification.provenance
-    for row, (index, name) in enumerate(zip(indices, classification.best, strict=True)):
-        probability = classification.top(row, 1)[0][1]
-        values: tuple[Any, ...] = (
-            name,
-            probability,
-            f"{name} {probability:.2f}",
-            at.model,
-            at.asked,
-        )
-        for column, value in zip(COLUMNS, values, strict=True):
-            table.loc[index, column] = value
+    for column, values in _values(classification).items():
+        # A whole column at once: cell by cell, hundreds of shapes would freeze the window.
+        cells = table[column].to_numpy(copy=True)
+        cells[list(indices)] = values
+        table[column] = cells
     shapes.features = table
     # napari takes the last row as the default, and a shape drawn next would inherit its class.
     shapes.feature_defaults = {
@@ -95,6 +88,17 @@ def restore_text(shapes: Shapes) -> None:
     kept = shapes.metadata.pop(_KEPT, None)
     if _is_ours(shapes):
         shapes.text = kept
+
+
+def _values(classification: Classification) -> dict[str, Any]:
+    """Return what is written in each of our columns, one value a region."""
+    names = classification.best
+    probabilities = classification.probabilities.max(axis=1).astype(float)
+    texts = [f"{name} {p:.2f}" for name, p in zip(names, probabilities, strict=True)]
+    at = classification.provenance
+    n = len(texts)
+    columns = (names, probabilities, texts, [at.model] * n, [at.asked] * n)
+    return dict(zip(COLUMNS, columns, strict=True))
 
 
 def _set_text(shapes: Shapes) -> None:

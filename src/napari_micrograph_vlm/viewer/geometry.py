@@ -14,6 +14,7 @@ from ..regions import Box, Cutout, Placement
 from .region_labels import LabelSnapshot
 from .region_shapes import ShapesSnapshot, is_aligned
 from .region_view import ViewState
+from .region_viewers import remember
 from .region_window import ImageSnapshot
 from .transforms import Floats, local_matrix
 
@@ -99,6 +100,7 @@ def plan_regions(
         raise RegionError(
             f"“{drawn.name}” is no longer in the viewer; choose a layer with shapes that is."
         )
+    remember(viewer)
     view = ViewState.of(viewer)
     return plan_in_view(view, image, choice, drawn=drawn, margin=margin, longest=longest)
 

@@ -16,7 +16,7 @@ from .models import MODELS, ModelHolder
 from .preferences import Preferences, read_preferences
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from ..widgets.ask_view import AskView
@@ -44,6 +44,7 @@ class Handler(QObject):
     """What is looked at once the user starts to draw shapes."""
 
     image_gone = "The image was removed while the answer was being written."
+    image_changed = "The image was changed while the answer was being written."
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Handler(QObject):
         self._jobs: dict[Job, Image | None] = {}
         self._job: Job | None = None
         self.connections = Connections()
+        self._image_connections = Connections()
         self.binding = RegionBinding(view, viewer, models, preferences, self.shapes_choice)
         self.connections.listen(viewer.layers.events.removed, self._layer_removed)
         self.connections.add(view.stopped, self.stop)
@@ -89,6 +91,7 @@ class Handler(QObject):
                 signal.disconnect()
         self._jobs.clear()
         self._job = None
+        self._image_connections.close()
         self.binding.close(deleted=deleted)
         self.connections.close(deleted=deleted)
 
@@ -103,18 +106,33 @@ class Handler(QObject):
     def stop(self) -> None:
         """Stop the current job; what it has found stays."""
         if self._job is not None:
-            self._job.stop()
+            self._panel.show_busy("Stopping…")
+            self._stop(self._job)
 
     def start(self, work: Work, image: Image | None) -> Job:
         """Start a job about ``image``, stopping the one before."""
-        self.stop()
         job = Job(work)
         job.signals.reported.connect(self._reported)
         job.signals.ended.connect(self._ended)
+        before, self._job = self._job, job
         self._jobs[job] = image
-        self._job = job
+        if before is not None:
+            self._stop(before)
+        self._image_connections.close()
+        if image is not None:
+            self._image_connections.listen(image.events.data, self._data_replaced)
         job.start()
         return job
+
+    def is_running(self, job: Job) -> bool:
+        """Whether a job is the current one and was not told to stop."""
+        return job is self._job and not job.cancelled.is_set()
+
+    def _stop(self, job: Job, reason: str = "") -> None:
+        job.stop(reason)
+        if not job.begun:
+            # It waits for a thread and does nothing once it has one: nobody need wait for that.
+            self._ended(job, Outcome(stopped=True))
 
     def _view_closed(self) -> None:
         self.close()
@@ -133,15 +151,22 @@ class Handler(QObject):
         current = job is self._job
         if current:
             self._job = None
+            self._image_connections.close()
             self._panel.show_idle()
         self.on_end(job, outcome, image, current)
         if current and not outcome.stopped:
             self.binding.refresh()
 
     def _layer_removed(self, event: Any) -> None:
-        for job, image in self._jobs.items():
-            if image is event.value:
-                job.stop(self.image_gone)
+        self._stop_about(event.value, self.image_gone)
+
+    def _data_replaced(self, event: Any) -> None:
+        self._stop_about(event.source, self.image_changed)
+
+    def _stop_about(self, layer: Layer, reason: str) -> None:
+        for job, image in list(self._jobs.items()):
+            if image is layer:
+                self._stop(job, reason)
 
     def on_report(self, job: Job, kind: Report, value: Any) -> None:
         """Take news of a running job."""

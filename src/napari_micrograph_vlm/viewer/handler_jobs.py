@@ -7,17 +7,43 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from threading import Event
+from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import QObject, QThreadPool, Signal
 from superqt.utils import WorkerBase
 
 from ..errors import Cancelled, MicrographError
+from ..regions import Cutout, Region
 
-__all__ = ["Job", "Outcome", "Report", "sentence_of"]
+__all__ = ["Job", "Outcome", "Pool", "Report", "read_regions", "sentence_of", "wait_for_jobs"]
 
 logger = logging.getLogger(__name__)
+
+
+class Pool(Enum):
+    """Threads that jobs run in; napari's own pool has few, and a read cannot be cut short.
+
+    Each member's value is its number of threads. One question's model is used at a time (see
+    ``ModelHolder``), but a question must not wait for a stopped one that still reads pixels.
+    """
+
+    QUESTIONS = 4
+    THUMBNAILS = 1
+
+    @property
+    def threads(self) -> QThreadPool:
+        """The pool itself, made when first needed."""
+        return _threads(self)
+
+
+@cache
+def _threads(pool: Pool) -> QThreadPool:
+    threads = QThreadPool()
+    threads.setMaxThreadCount(pool.value)
+    return threads
 
 
 class Report(Enum):
@@ -66,6 +92,8 @@ class Job(WorkerBase[Outcome]):
     work : callable
         ``work(report, cancel)`` runs in the other thread; it calls ``report`` with news and
         raises ``Cancelled`` soon after the event ``cancel`` is set.
+    pool : Pool
+        Where it runs.
 
     Signals
     -------
@@ -76,11 +104,19 @@ class Job(WorkerBase[Outcome]):
 
     signals: _Signals  # type: ignore[assignment]
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, pool: Pool = Pool.QUESTIONS) -> None:
         super().__init__(SignalsClass=_Signals)  # type: ignore[arg-type]
         self._work = work
+        self._pool = pool
+        self.begun = False
         self.cancelled = Event()
         self.reason = ""
+
+    def start(self) -> None:
+        """Wait for a free thread of the pool, not of the one that everybody shares."""
+        self._worker_set.add(self)
+        self.signals._finished.connect(self._set_discard)
+        self._pool.threads.start(self)
 
     def quit(self) -> None:
         """Stop soon: within one token, not only between yields."""
@@ -110,7 +146,7 @@ class Job(WorkerBase[Outcome]):
         and get mixed up where two workers overlap; and it keeps back what a stopped worker
         returned. So this replaces it.
         """
-        self._running = True
+        self.begun = self._running = True
         self.signals.started.emit()
         try:
             self.signals.ended.emit(self, self.work())
@@ -130,12 +166,32 @@ def finish_jobs(seconds: float = 60) -> None:
 
     Most end within one token, but loading a model cannot be stopped in the middle.
     """
-    running = [worker for worker in WorkerBase._worker_set if isinstance(worker, Job)]
-    for job in running:
+    for job in [worker for worker in WorkerBase._worker_set if isinstance(worker, Job)]:
         job.quit()
-    pool = QThreadPool.globalInstance()
-    if running and pool is not None:
-        pool.waitForDone(round(1000 * seconds))
+    wait_for_jobs(seconds)
+
+
+def wait_for_jobs(seconds: float) -> bool:
+    """Wait until no job runs; return whether that was in time."""
+    end = monotonic() + seconds
+    waited = [pool.threads.waitForDone(max(round(1000 * (end - monotonic())), 0)) for pool in Pool]
+    return all(waited)
+
+
+def read_regions(plan: Callable[[], list[Cutout]], cancel: Event) -> tuple[Region, ...]:
+    """Read the pixels of every region (in a worker); ends between two of them when stopped.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set meanwhile.
+    """
+    regions = []
+    for cutout in plan():
+        if cancel.is_set():
+            raise Cancelled
+        regions.append(cutout.read())
+    return tuple(regions)
 
 
 def sentence_of(error: Exception) -> str:

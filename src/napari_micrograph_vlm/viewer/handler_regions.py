@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,19 @@ from ..models.views import describe_loss, prepare_views
 from ..regions import Cutout, Region
 from .geometry import RegionChoice, plan_regions
 from .handler_connections import Connections
-from .handler_jobs import Job, Outcome, sentence_of
+from .handler_jobs import Job, Outcome, Pool, read_regions, sentence_of
 from .handler_layers import LayerLists
 from .models import ModelHolder
 from .preferences import Preferences
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from ..widgets.ask_view import AskView
     from ..widgets.classify_view import ClassifyView
 
-__all__ = ["NO_IMAGE", "RegionBinding"]
+__all__ = ["NO_IMAGE", "Chosen", "RegionBinding"]
 
 NO_IMAGE = "No image is open; open one, or take a sample from File > Open Sample."
 
@@ -38,6 +39,35 @@ _NEXT_UNIT = {"pm": "nm", "nm": "µm", "µm": "mm"}
 
 _SIDE, _TOKEN = 384, 32
 """How the bundled model sees; a loaded model is asked itself."""
+
+
+_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen: equal as long as the next question would be about the same region.
+
+    Attributes
+    ----------
+    image, drawn : str
+        Names of the layers that last as long as they do.
+    choice : RegionChoice
+        The kind of region.
+    selected : tuple of int
+        Selected shapes, or the selected label.
+    where : tuple of float
+        What the viewer shows.
+    drawings : int
+        How often anything was drawn or moved since the panel was opened.
+    """
+
+    image: str
+    choice: RegionChoice
+    drawn: str
+    selected: tuple[int, ...]
+    where: tuple[float, ...]
+    drawings: int
 
 
 class RegionBinding(QObject):
@@ -65,6 +95,8 @@ class RegionBinding(QObject):
         self._models = models
         self._preferences = preferences
         self._job: Job | None = None
+        self._drawings = 0
+        self._where_before: tuple[float, ...] = ()
         self._connections = Connections()
         self._layer_connections = Connections()
         self._timer = QTimer(self)
@@ -75,9 +107,9 @@ class RegionBinding(QObject):
         self._connections.add(self.layers.changed, self._layers_changed)
         self._connections.add(view.thumbnail.detail_changed, self.refresh)
         self._connections.add(view.shown, self.refresh)
-        for event in (viewer.dims.events.current_step, viewer.dims.events.order):
-            self._connections.listen(event, self._moved)
-        self._connections.listen(viewer.scene.camera.events, self._camera_moved)
+        dims = viewer.dims.events
+        for event in (dims.current_step, dims.order, dims.ndisplay, viewer.scene.camera.events):
+            self._connections.listen(event, self._viewer_changed)
         self._layers_changed()
 
     @property
@@ -115,6 +147,17 @@ class RegionBinding(QObject):
             raise RegionError(NO_IMAGE)
         return plan_regions(self._viewer, image, self.layers.choice, drawn=self.drawn)
 
+    def chosen(self) -> Chosen:
+        """Return what is chosen, to be compared with what is chosen later."""
+        image, drawn, choice = self.image, self.drawn, self.layers.choice
+        selected: tuple[int, ...] = ()
+        if isinstance(drawn, Labels):
+            selected = (int(drawn.selected_label),)
+        elif drawn is not None and choice is RegionChoice.SELECTED_SHAPES:
+            selected = tuple(sorted(int(i) for i in drawn.selected_data))
+        keys = ["" if layer is None else str(layer.unique_id) for layer in (image, drawn)]
+        return Chosen(keys[0], choice, keys[1], selected, self._where(), self._drawings)
+
     def refresh(self, event: Any = None) -> None:
         """Show the region again as soon as nothing changes any more."""
         self._timer.start()
@@ -122,24 +165,54 @@ class RegionBinding(QObject):
     def _layers_changed(self) -> None:
         self._layer_connections.close()
         image, drawn = self.image, self.drawn
+        self._where_before = self._where()
         if image is not None:
-            for name in ("data", "contrast_limits", "colormap", "gamma", "scale", "units"):
-                self._layer_connections.listen(getattr(image.events, name), self.refresh)
+            self._listen(image, ("data", "contrast_limits", "colormap", "gamma"), self.refresh)
+            self._listen(image, _TRANSFORM, self._image_moved)
+            if not image.multiscale:
+                # Told after edits in place; of a pyramid also at each change of zoom.
+                self._listen(image, ("set_data",), self.refresh)
+        if drawn is not None:
+            self._listen(drawn, (*_TRANSFORM, "data"), self._redrawn)
         if isinstance(drawn, Shapes):
-            self._layer_connections.listen(drawn.events.data, self._moved)
             self._layer_connections.listen(drawn.selected_data.events.items_changed, self._moved)
         elif isinstance(drawn, Labels):
-            for name in ("data", "selected_label", "paint", "labels_update"):
-                self._layer_connections.listen(getattr(drawn.events, name), self._moved)
+            self._listen(drawn, ("paint", "labels_update"), self._redrawn)
+            self._listen(drawn, ("selected_label",), self._moved)
         self._moved()
+
+    def _listen(self, layer: Layer, names: Iterable[str], callback: Callable[..., Any]) -> None:
+        for name in names:
+            self._layer_connections.listen(getattr(layer.events, name), callback)
+
+    def _redrawn(self, event: Any = None) -> None:
+        self._drawings += 1
+        self._moved()
+
+    def _image_moved(self, event: Any = None) -> None:
+        if self.layers.choice is RegionChoice.WHOLE_LAYER:
+            self.refresh()  # still the same pixels
+        else:
+            self._redrawn()
 
     def _moved(self, event: Any = None) -> None:
         self.refresh()
         self.changed.emit()
 
-    def _camera_moved(self, event: Any = None) -> None:
-        if self.layers.choice is RegionChoice.CURRENT_VIEW:
+    def _viewer_changed(self, event: Any = None) -> None:
+        # Layers that are added, such as overlays, change sliders without changing what is shown.
+        if (where := self._where()) != self._where_before:
+            self._where_before = where
             self._moved()
+
+    def _where(self) -> tuple[float, ...]:
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        numbers = [dims.ndisplay, *dims.order]
+        numbers += [dims.point[axis] for axis in dims.order[: -dims.ndisplay]]
+        if self.layers.choice is RegionChoice.CURRENT_VIEW:
+            numbers += [*camera.center, camera.zoom]
+        # Rounded: the canvas takes the camera's numbers and gives them back.
+        return tuple(float(f"{number:.6g}") for number in numbers)
 
     def _stop_job(self) -> None:
         if self._job is not None:
@@ -162,7 +235,7 @@ class RegionBinding(QObject):
 
         def work(report: Any, cancel: Event) -> tuple[Region, ModelInput, int]:
             cutouts = plan()
-            region = cutouts[0].read()
+            (region,) = read_regions(lambda: cutouts[:1], cancel)
             # Not through `use`: what the model is given does not wait for an answer's end.
             model = models.loaded(chosen.model, chosen.device)
             if model is None:
@@ -171,7 +244,7 @@ class RegionBinding(QObject):
                 given = model.prepare(region, tiled)
             return region, given, len(cutouts)
 
-        self._job = Job(work)
+        self._job = Job(work, Pool.THUMBNAILS)
         self._job.signals.ended.connect(self._drawn)
         self._job.start()
 

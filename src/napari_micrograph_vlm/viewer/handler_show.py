@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
+from ..errors import MicrographError
 from ..regions import Placement, Region
 from ..results import Answer, Word
-from .geometry import RegionChoice
+from .geometry import RegionChoice, plan_regions
 from .overlays import OverlayStyle, hide_overlays, show_overlay, show_word
 from .preferences import Preferences
-from .region_shapes import shape_index
+from .region_shapes import shape_indices
 from .region_view import ViewState
+from .region_window import same_data
 from .transforms import PlaneTransform
 
 if TYPE_CHECKING:
@@ -21,7 +25,23 @@ if TYPE_CHECKING:
 
     from .handler_layers import LayerLists
 
-__all__ = ["bring_back", "clear_overlay", "image_of", "point_out", "point_out_word", "style_of"]
+__all__ = [
+    "Back",
+    "bring_back",
+    "clear_overlay",
+    "image_of",
+    "point_out",
+    "point_out_word",
+    "style_of",
+]
+
+
+class Back(Enum):
+    """How much of an answer's place could be brought back, with a sentence for the user."""
+
+    REGION = ""
+    IMAGE = "The region of this answer is gone."
+    NOTHING = "The image of this answer is no longer open."
 
 
 def style_of(preferences: Preferences) -> OverlayStyle:
@@ -52,36 +72,78 @@ def point_out_word(viewer: Viewer, answer: Answer, word: Word | None) -> None:
 
 
 def image_of(viewer: Viewer, region: Region) -> Image | None:
-    """Return the image a region lies on, if the viewer still has it."""
-    reference = region.placement.layer if region.placement is not None else None
-    layer = reference() if reference is not None else None
-    return layer if isinstance(layer, Image) and layer in viewer.layers else None
+    """Return the image a region lies on, if the viewer still has it with the same data."""
+    placement = region.placement
+    layer = placement.layer() if placement is not None and placement.layer is not None else None
+    if placement is None or not isinstance(layer, Image) or layer not in viewer.layers:
+        return None
+    return layer if same_data(layer, placement) else None
 
 
-def bring_back(viewer: Viewer, regions: Sequence[Region], layers: LayerLists | None = None) -> bool:
+def bring_back(viewer: Viewer, regions: Sequence[Region], layers: LayerLists | None = None) -> Back:
     """Show the slice of regions, select their shapes and choose them in the panel.
 
     Parameters
     ----------
     layers : LayerLists, optional
-        The panel's lists; without them selection and choice stay as they are.
+        The panel's lists; without them selection, choice and camera stay as they are.
 
     Returns
     -------
-    bool
-        False if the image is no longer there; nothing is changed then.
+    Back
+        ``REGION`` only if a question asked now would be about these regions again.
     """
     image = image_of(viewer, regions[0]) if regions else None
-    if image is None or regions[0].placement is None:
-        return False
-    _go_to(viewer, image, regions[0].placement)
+    places = [region.placement for region in regions if region.placement is not None]
+    if image is None or not places:
+        return Back.NOTHING
+    _go_to(viewer, image, places[0])
     if layers is None:
-        return True
-    ids = [region.placement.shape_id for region in regions if region.placement is not None]
-    choice, drawn = _find_drawn(viewer, ids)
-    if choice is not None:
-        layers.show(image, choice, drawn)
-    return True
+        return Back.IMAGE
+    choice, drawn = _find_drawn(viewer, [place.shape_id for place in places])
+    if choice is None:
+        return Back.IMAGE
+    if choice is RegionChoice.CURRENT_VIEW:
+        _look_at(viewer, image, places[0])
+    layers.show(image, choice, drawn)
+    return Back.REGION if _is_there(viewer, image, choice, drawn, places) else Back.IMAGE
+
+
+def _is_there(
+    viewer: Viewer,
+    image: Image,
+    choice: RegionChoice,
+    drawn: Layer | None,
+    places: Sequence[Placement],
+) -> bool:
+    """Whether the regions lie where they lay: a layer may have been moved on the other."""
+    if choice is RegionChoice.SELECTED_LABEL:
+        return True  # to know, all labels would have to be read
+    try:
+        cutouts = plan_regions(viewer, image, choice, drawn=drawn)()
+    except MicrographError:
+        return False
+    now = [cutout.placement for cutout in cutouts if cutout.placement is not None]
+    if choice is RegionChoice.CURRENT_VIEW:
+        return now[0].plane == places[0].plane  # the window may have another shape now
+    return len(now) == len(places) and all(
+        new.axes == old.axes
+        and new.plane == old.plane
+        and new.outline.shape == old.outline.shape
+        and np.allclose(new.outline, old.outline, atol=0.01)
+        for new, old in zip(now, places, strict=True)
+    )
+
+
+def _look_at(viewer: Viewer, image: Image, placement: Placement) -> None:
+    """Move the camera so that the view shows the outline, as large as fits."""
+    view = ViewState.of(viewer)
+    points = PlaneTransform.of(image, view).to_canvas(placement.outline)
+    low, high = points.min(axis=0), points.max(axis=0)
+    camera = viewer.scene.camera
+    size = np.asarray(viewer.canvas.viewbox_size(viewer.layers), float)
+    camera.center = (*camera.center[:-2], *((low + high) / 2).tolist())
+    camera.zoom = float((size / np.maximum(high - low, 1e-12)).min())
 
 
 def _find_drawn(
@@ -96,9 +158,9 @@ def _find_drawn(
         return RegionChoice.CURRENT_VIEW, None
     for layer in viewer.layers:
         if isinstance(layer, Shapes):
-            found = {shape_index(layer, each) for each in ids} - {None}
-            if found:
-                layer.selected_data = found
+            found = [i for i in shape_indices(layer, ids) if i is not None]
+            if len(found) == len(ids):
+                layer.selected_data = set(found)
                 return RegionChoice.SELECTED_SHAPES, layer
         if isinstance(layer, Labels) and kind == "label" and str(layer.unique_id) in rest:
             label = rest.rpartition(":")[2]

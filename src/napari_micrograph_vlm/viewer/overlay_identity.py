@@ -59,6 +59,7 @@ def key_of(question: str, region: Region) -> str:
     placement = region.placement
     assert placement is not None
     image = placement.layer() if placement.layer is not None else None
+    shape_id = placement.shape_id or ""
     outline = zlib.crc32((np.round(placement.outline, 2) + 0.0).tobytes())  # + 0.0: no -0.0
     return "|".join(
         str(part)
@@ -68,6 +69,8 @@ def key_of(question: str, region: Region) -> str:
             placement.plane,
             region.box,
             outline,
+            # Two labels can share a box. A shape is known by its outline: its index may change.
+            shape_id if shape_id.startswith("label:") else "",
             " ".join(question.split()),
         )
     )

@@ -14,7 +14,7 @@ from .geometry import overlay_kwargs
 from .overlay_identity import METADATA_KEY, OverlayMetadata, name_of
 from .overlay_picture import fading_colormap, smooth_map
 
-__all__ = ["OverlayStyle", "data_of", "new_layer", "place_of", "update_layer"]
+__all__ = ["OverlayStyle", "data_of", "move_layer", "new_layer", "place_of", "update_layer"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ def update_layer(
         layer.refresh(extent=False)
     else:
         layer.data = data
-    for name, value in place.items():
-        if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
-            setattr(layer, name, value)
+    move_layer(layer, place)
     layer.metadata[METADATA_KEY] = metadata
     name = name_of(metadata, attention)
     if layer.name != name:
@@ -85,6 +83,13 @@ def update_layer(
         layer.blending = style.blending
     if not layer.visible:
         layer.visible = True
+
+
+def move_layer(layer: Image, place: dict[str, Any]) -> None:
+    """Set what differs: each change makes napari compute extents and sliders again."""
+    for name, value in place.items():
+        if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
+            setattr(layer, name, value)
 
 
 def data_of(region: Region, attention: AttentionMap, ndim: int) -> Any:

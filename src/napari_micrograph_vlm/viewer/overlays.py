@@ -11,8 +11,12 @@ from napari.layers import Image, Layer
 from ..errors import RegionError
 from ..regions import Placement
 from ..results import Answer, Classification, Word
+from .overlay_follow import follow
 from .overlay_identity import METADATA_KEY, OverlayMetadata, key_of, metadata_of, question_of
 from .overlay_layer import OverlayStyle, data_of, new_layer, place_of, update_layer
+from .preferences import read_preferences
+from .region_view import unwrapped
+from .region_window import same_data
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -35,7 +39,8 @@ def show_overlay(
     """Show where the model looked, one layer for each region.
 
     A layer that shows the same question about the same place is updated instead of adding
-    another. Selection, camera and sliders stay as they are.
+    another. Selection, camera and sliders stay as they are. From then on a layer follows its
+    image when that is scaled or moved.
 
     Parameters
     ----------
@@ -44,7 +49,7 @@ def show_overlay(
     result : Answer or Classification
         Its regions without a placement (from files and arrays) are left out.
     style : OverlayStyle, optional
-        Without it new layers have the default style and updated ones keep theirs.
+        Without it new layers look as set in the preferences, and updated ones keep their look.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def show_overlay(
     Raises
     ------
     RegionError
-        If an image layer has been removed or changed its number of axes since.
+        If an image layer has been removed or holds other data since.
     """
     return _show(viewer, result, None, style)
 
@@ -106,6 +111,7 @@ def _show(
     word: str | None,
     style: OverlayStyle | None,
 ) -> list[Image]:
+    viewer = unwrapped(viewer)
     placed = [
         (region, attention, _image_of(viewer, region.placement))
         for region, attention in zip(result.regions, result.attention, strict=True)
@@ -120,15 +126,22 @@ def _show(
         old = present.get(metadata["key"])
         if old is not None:
             update_layer(old, data, place, metadata, attention, style)
+            follow(viewer, old, image, region)
             shown.append(old)
             continue
-        layer = new_layer(data, place, metadata, attention, style or OverlayStyle())
+        layer = new_layer(data, place, metadata, attention, style or _preferred_style())
         with _selection_kept(viewer):
             # Right above the image: drawn shapes stay on top and can be clicked.
             viewer.layers.insert(_index_above(viewer, image), layer)
+        follow(viewer, layer, image, region)
         present[metadata["key"]] = layer
         shown.append(layer)
     return shown
+
+
+def _preferred_style() -> OverlayStyle:
+    chosen = read_preferences()
+    return OverlayStyle(colormap=chosen.colormap, opacity=chosen.opacity)
 
 
 def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
@@ -138,7 +151,8 @@ def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
             "The image that was asked about is no longer in the viewer; add it again and repeat "
             "the question."
         )
-    if placement is not None and image.ndim != len(placement.plane) + 2:
+    assert placement is not None
+    if image.ndim != len(placement.plane) + 2 or not same_data(image, placement):
         raise RegionError(
             f"“{image.name}” now holds other data than was asked about; repeat the question."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,14 @@ from .transforms import Floats, PlaneTransform
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
-__all__ = ["ShapeSnapshot", "ShapesSnapshot", "is_aligned", "near_path", "shape_index"]
+__all__ = [
+    "ShapeSnapshot",
+    "ShapesSnapshot",
+    "is_aligned",
+    "near_path",
+    "shape_index",
+    "shape_indices",
+]
 
 _ALIGNED = 0.01
 """A side that leans by less than this many pixels is straight."""
@@ -164,16 +171,36 @@ def shape_index(layer: Shapes, shape_id: str | None) -> int | None:
     int or None
         Its index now; None where it was removed, moved or drawn on another layer.
     """
+    return shape_indices(layer, [shape_id])[0]
+
+
+def shape_indices(layer: Shapes, shape_ids: Sequence[str | None]) -> list[int | None]:
+    """Find many shapes again, looking at each shape once (see :func:`shape_index`)."""
+    wanted = [_index_and_digest(layer, one) for one in shape_ids]
+    if not any(wanted):
+        return [None] * len(wanted)
+    digests = [_digest(vertices) for vertices in layer.data]
+    first: dict[str, int] = {}
+    for i, digest in enumerate(digests):
+        first.setdefault(digest, i)
+    found: list[int | None] = []
+    for one in wanted:
+        if one is None:
+            found.append(None)
+            continue
+        index, digest = one
+        # Of equal shapes the one at its old place.
+        stayed = index < len(digests) and digests[index] == digest
+        found.append(index if stayed else first.get(digest))
+    return found
+
+
+def _index_and_digest(layer: Shapes, shape_id: str | None) -> tuple[int, str] | None:
+    """Take a name apart; None where it is that of no shape of this layer."""
     kind, layer_id, index, digest = ((shape_id or "").split(":") + [""] * 4)[:4]
     if kind != "shape" or layer_id != str(layer.unique_id):
         return None
-    data: list[Floats] = layer.data
-    first = int(index)
-    candidates: list[int] = [first, *range(len(data))]
-    for i in candidates:
-        if i < len(data) and _digest(data[i]) == digest:
-            return i
-    return None
+    return int(index), digest
 
 
 def _shape_id(layer: Shapes, index: int, vertices: Any) -> str:

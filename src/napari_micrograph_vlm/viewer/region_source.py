@@ -12,7 +12,8 @@ from ..errors import RegionError, SourceError
 from ..regions import Cutout
 from .geometry import Plan, RegionChoice, plan_in_view, plan_outline, plan_regions
 from .overlays import is_overlay
-from .region_view import ViewState
+from .region_view import ViewState, unwrapped
+from .region_viewers import remember, viewer_with
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -51,8 +52,10 @@ def cutouts_of(
     RegionError
         If the region cannot be understood or there is none.
     """
+    source, region = unwrapped(source), unwrapped(region)
     image = image_of(source)
-    viewer = _viewer_of(source)
+    viewer = viewer_with(image) if isinstance(source, Layer) else source
+    remember(viewer)
     drawn = region if isinstance(region, (Shapes, Labels)) else None
     if isinstance(region, str):
         region, choice = None, region
@@ -111,15 +114,6 @@ def choice_named(name: RegionChoice | str) -> RegionChoice:
             return choice
     known = ", ".join(f"“{choice}”" for choice in RegionChoice)
     raise RegionError(f"“{name}” is no region; take one of {known}.")
-
-
-def _viewer_of(source: ViewerModel | Layer) -> ViewerModel | None:
-    if not isinstance(source, Layer):
-        return source
-    from napari import current_viewer
-
-    viewer = current_viewer()
-    return viewer if viewer is not None and source in viewer.layers else None
 
 
 def _view_of(viewer: ViewerModel | None, image: Image) -> ViewState:

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["ViewState"]
+__all__ = ["ViewState", "unwrapped"]
+
+
+def unwrapped(thing: Any) -> Any:
+    """Return the viewer or layer behind the proxy that napari hands to plugins.
+
+    A layer seen through the proxy is another object at each look, so no answer could be told to
+    belong to it.
+    """
+    return getattr(thing, "__wrapped__", thing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from .transforms import Floats, PlaneTransform, pixel_size_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["ImageSnapshot", "Inside"]
+__all__ = ["ImageSnapshot", "Inside", "data_kept", "same_data"]
 
 Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
 """``inside(rows, columns)``: for 1-D level-0 coordinates, which points of their grid belong."""
@@ -29,6 +30,55 @@ MOST_PIXELS = 4096
 
 _SNAP = 1e-3
 """Edges this close to a pixel's edge are on it: napari keeps vertices as float32."""
+
+
+_numbers: dict[int, tuple[weakref.ReferenceType[Any], int]] = {}
+_counter = itertools.count(1)
+
+
+def data_kept(image: Image) -> dict[str, Any]:
+    """Return what a :class:`Placement` keeps to know the layer's data again."""
+    data = _full_size(image)
+    return {"data_id": _number_of(data), "data_shape": tuple(int(n) for n in data.shape)}
+
+
+def same_data(layer: Image, placement: Placement) -> bool:
+    """Whether a layer still holds the array that a region was cut from.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer that ``placement`` names.
+    placement : Placement
+        One that does not know its data fits any.
+    """
+    if placement.data_id is None:
+        return True
+    data = _full_size(layer)
+    shape = tuple(int(n) for n in data.shape)
+    return shape == placement.data_shape and _number_of(data) == placement.data_id
+
+
+def _full_size(layer: Image) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _number_of(array: Any) -> int:
+    """Return a number for an array that no other ever gets.
+
+    Its address alone will not do: a live image gets a new array again and again, and each may
+    lie where the last but one did.
+    """
+    address = id(array)
+    known = _numbers.get(address)
+    if known is not None and known[0]() is array:
+        return known[1]
+    try:
+        reference = weakref.ref(array, lambda _gone: _numbers.pop(address, None))
+    except TypeError:  # a rare kind of array that cannot be watched
+        return address
+    _numbers[address] = reference, next(_counter)
+    return _numbers[address][1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +112,7 @@ class ImageSnapshot:
     unit: str
     name: str
     layer: weakref.ReferenceType[Any]
+    kept: dict[str, Any]
 
     @classmethod
     def of(cls, image: Image, view: ViewState) -> ImageSnapshot:
@@ -85,6 +136,7 @@ class ImageSnapshot:
             unit,
             image.name,
             weakref.ref(image),
+            data_kept(image),
         )
 
     @property
@@ -178,7 +230,7 @@ class ImageSnapshot:
             pixel_size=self.pixel_size,
             unit=self.unit,
             source=self.name,
-            placement=Placement(axes, plane, outline, self.layer, shape_id),
+            placement=Placement(axes, plane, outline, self.layer, shape_id, **self.kept),
             gamma=self.gamma,
         )
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from napari.layers import Image, Shapes
+from napari.layers import Image, Layer, Shapes
 
+from ..errors import RegionError, SourceError
 from ..regions import Placement, Region
 from ..results import Answer, Classification
 from .features import write_classification
-from .overlays import show_overlay
+from .overlays import overlays_of, show_overlay
+from .region_shapes import shape_indices
+from .region_view import unwrapped
+from .region_viewers import remember, viewer_with
+from .region_window import data_kept, same_data
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["show_answer", "show_classification"]
 
 _SHOWN = "micrograph_vlm_region"
+_GONE = "The image was removed; there is nothing to show the answer on."
 
 _Result = TypeVar("_Result", Answer, Classification)
 
@@ -30,60 +37,129 @@ def show_answer(answer: Answer, viewer: ViewerModel | None = None) -> Any:
     Parameters
     ----------
     answer : Answer
-        Regions of a layer in the viewer are shown on it; pixels of other regions become a layer.
+        Regions of a layer are shown on it; pixels of arrays and files become a layer.
     viewer : napari.Viewer or napari.components.ViewerModel, optional
-        The current viewer, or a new one, by default.
+        By default the one that holds the answer's layers; for regions of arrays and files the
+        current viewer, or a new one.
 
     Returns
     -------
     napari.Viewer
         The viewer that shows it.
+
+    Raises
+    ------
+    SourceError
+        If a layer that was asked about is not in the viewer.
+    RegionError
+        If it holds other data now.
     """
-    viewer = _viewer(viewer)
-    show_overlay(viewer, _placed(viewer, answer))
+    viewer = _viewer_for(answer, viewer)
+    _show_only(viewer, _placed(viewer, answer))
     return viewer
 
 
 def show_classification(classification: Classification, viewer: ViewerModel | None = None) -> Any:
-    """Show the regions as boxes with their classes, and where the model looked.
+    """Show the classes of all regions, and where the model looked at the first one.
 
-    Parameters and result are those of :func:`show_answer`.
+    Drawn shapes get their classes as features, beside whatever text they show; other regions
+    become boxes on a layer of their own. Parameters, result and errors are those of
+    :func:`show_answer`.
     """
-    viewer = _viewer(viewer)
+    viewer = _viewer_for(classification, viewer)
     placed = _placed(viewer, classification)
-    show_overlay(viewer, placed)
+    # One overlay: fifty regions would fill the layer list with fifty.
+    _show_only(viewer, _part(placed, [0]))
     by_image: dict[int, list[int]] = {}
-    for row, region in enumerate(placed.regions):
-        by_image.setdefault(id(_image(region)), []).append(row)
+    for row in _write_beside_shapes(viewer, placed):
+        by_image.setdefault(id(_image(placed.regions[row])), []).append(row)
     for rows in by_image.values():
-        part = replace(
-            placed,
-            regions=tuple(placed.regions[i] for i in rows),
-            attention=tuple(placed.attention[i] for i in rows),
-            probabilities=placed.probabilities[rows],
-        )
-        _show_boxes(viewer, part)
+        _show_boxes(viewer, _part(placed, rows))
     return viewer
 
 
-def _viewer(viewer: ViewerModel | None) -> Any:
-    if viewer is not None:
-        return viewer
+def _show_only(viewer: ViewerModel, result: Answer | Classification) -> None:
+    """Show where the model looked for this result, and hide what was shown for others."""
+    shown = show_overlay(viewer, result)
+    for layer in overlays_of(viewer):
+        if layer not in shown:
+            layer.visible = False
+
+
+def _viewer_for(result: Answer | Classification, viewer: ViewerModel | None) -> Any:
+    """Return the viewer for a result. Where its image is gone, nothing else takes its place."""
+    viewer = unwrapped(viewer)
+    named = [one.placement for one in result.regions if one.placement and one.placement.layer]
+    if not named:
+        return _any_viewer() if viewer is None else viewer
+    layers: list[Any] = [one.layer() for one in named if one.layer is not None]
+    if None in layers:
+        raise SourceError(_GONE)
+    holder = viewer_with(*layers) if viewer is None else viewer
+    if holder is None or any(layer not in holder.layers for layer in layers):
+        raise SourceError(_where_else(viewer, layers))
+    for layer, placement in zip(layers, named, strict=True):
+        if not same_data(layer, placement):
+            raise RegionError(
+                f"“{layer.name}” now holds other data than was asked about; repeat the question."
+            )
+    remember(holder)
+    return holder
+
+
+def _where_else(viewer: ViewerModel | None, layers: list[Any]) -> str:
+    """Say where layers are that are not in the viewer."""
+    if viewer is None:
+        return "The image was removed or is in another viewer; give the viewer that holds it."
+    if viewer_with(*layers) is None:
+        return _GONE
+    return f"“{layers[0].name}” is in another viewer; show the answer there."
+
+
+def _any_viewer() -> Any:
     import napari
 
     return napari.current_viewer() or napari.Viewer()
 
 
+def _part(classification: Classification, rows: Sequence[int]) -> Classification:
+    return replace(
+        classification,
+        regions=tuple(classification.regions[i] for i in rows),
+        attention=tuple(classification.attention[i] for i in rows),
+        probabilities=classification.probabilities[list(rows)],
+    )
+
+
+def _write_beside_shapes(viewer: ViewerModel, placed: Classification) -> list[int]:
+    """Write the classes of drawn shapes to the user's layers; return the rows that are left."""
+    left = list(range(len(placed)))
+    for layer in list(viewer.layers):
+        if not isinstance(layer, Shapes):
+            continue
+        found = dict(
+            zip(left, shape_indices(layer, [_shape_id(placed, i) for i in left]), strict=True)
+        )
+        there = {row: index for row, index in found.items() if index is not None}
+        if there:
+            part = _part(placed, list(there))
+            write_classification(layer, list(there.values()), part, replace_text=False)
+            left = [row for row in left if row not in there]
+    return left
+
+
+def _shape_id(placed: Classification, row: int) -> str | None:
+    placement = placed.regions[row].placement
+    return None if placement is None else placement.shape_id
+
+
 def _placed(viewer: ViewerModel, result: _Result) -> _Result:
     """Return the result with every region placed on a layer of the viewer."""
-    regions = []
-    for region in result.regions:
-        image = _image(region)
-        if image is not None and image in viewer.layers:
-            regions.append(region)
-        else:
-            regions.append(_on_own_layer(viewer, region))
-    return replace(result, regions=tuple(regions))
+    regions = tuple(
+        _on_own_layer(viewer, region) if _image(region) is None else region
+        for region in result.regions
+    )
+    return replace(result, regions=regions)
 
 
 def _image(region: Region) -> Any:
@@ -93,15 +169,20 @@ def _image(region: Region) -> Any:
 
 def _on_own_layer(viewer: ViewerModel, region: Region) -> Region:
     """Show the pixels of a region of an array or file, and place the region on that layer."""
-    image = next(
-        (layer for layer in viewer.layers if layer.metadata.get(_SHOWN) == _identity(region)), None
-    )
+    image = next((layer for layer in viewer.layers if _shows(layer, region)), None)
     if image is None:
         image = viewer.layers[viewer.layers.index(viewer.add_image(**_layer_arguments(region)))]
     height, width = region.pixels.shape[:2]
     outline = np.array([[0, 0], [0, width], [height, width], [height, 0]]) - 0.5
-    placement = Placement((0, 1), (), outline, weakref.ref(image))
+    placement = Placement((0, 1), (), outline, weakref.ref(image), **data_kept(image))
     return replace(region, box=(0, 0, height, width), placement=placement)
+
+
+def _shows(layer: Layer, region: Region) -> bool:
+    """Whether a layer was made for these pixels and still holds them."""
+    return layer.metadata.get(_SHOWN) == _identity(region) and np.array_equal(
+        layer.data, region.pixels
+    )
 
 
 def _layer_arguments(region: Region) -> dict[str, Any]:

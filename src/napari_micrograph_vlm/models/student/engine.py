@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from math import exp, log
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from time import perf_counter
 
 import numpy as np
@@ -35,6 +35,9 @@ __all__ = ["Student"]
 
 LABELS_AT_ONCE = 64
 
+_POLL = 0.05
+"""Seconds between two looks at whether a waiting question was stopped."""
+
 
 class Student:
     """The bundled model: looks at one region at a time, on any laptop.
@@ -61,6 +64,7 @@ class Student:
         self.name = str(model.config.name)
         self.revision = revision
         self.device = str(device)
+        self._busy = Lock()
         self._eyes = Eyes(self.model, processor.image_processor, self.prepare)
         # Special tokens are never written; [EOS] (2) ends an answer.
         self._hidden = torch.zeros(processor.vocab_size, dtype=torch.bool, device=device)
@@ -107,7 +111,8 @@ class Student:
     ) -> Answer:
         """Answer a question; see :meth:`napari_micrograph_vlm.models.Model.ask`."""
         started = perf_counter()
-        text = question.text.strip()
+        # A lone surrogate, which a console can hold, is no text that a tokenizer takes.
+        text = question.text.strip().encode("utf-8", "replace").decode()
         if not text:
             raise QuestionError("Type a question first.")
         region = self._only_region(question.regions)
@@ -116,7 +121,7 @@ class Student:
         dialogue = self.processor.encode_dialogue(question.turns, text, max_length=longest - most)
         detokenizer = self.processor.detokenizer()
         steps: list[Step] = []
-        with torch.inference_mode(), _advice_on_memory():
+        with self._alone(cancel), torch.inference_mode(), _advice_on_memory():
             seen = self._eyes.look(region, question.tiled, partial(_stop_if, cancel))
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
             with one_thread():
@@ -161,9 +166,9 @@ class Student:
             raise QuestionError("Draw a region first.")
         config = self.model.config
         probabilities, maps, tiles = [], [], 1
-        with torch.inference_mode(), _advice_on_memory():
-            _stop_if(cancel)
-            prior = self._prior(names, cancel)
+        with self._alone(cancel), torch.inference_mode(), _advice_on_memory():
+            with one_thread():
+                prior = self._prior(names, cancel)
             for count, region in enumerate(regions, start=1):
                 seen = self._eyes.look(region, None, partial(_stop_if, cancel))
                 with one_thread():
@@ -183,6 +188,18 @@ class Student:
             provenance=self._provenance(started, tiles),
             threshold=threshold,
         )
+
+    @contextmanager
+    def _alone(self, cancel: Event | None) -> Iterator[None]:
+        """Wait until no other thread uses the model: panel and console share it."""
+        _stop_if(cancel)
+        while not self._busy.acquire(timeout=_POLL):
+            _stop_if(cancel)
+        try:
+            _stop_if(cancel)
+            yield
+        finally:
+            self._busy.release()
 
     @property
     def _max_length(self) -> int:

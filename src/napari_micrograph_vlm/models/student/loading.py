@@ -53,7 +53,8 @@ def load_parts(path: Path | None) -> tuple[MvaemaModel, MvaemaProcessor]:
         If the folder is missing, or holds no such model or a broken one.
     """
     folder = SHIPPED if path is None else Path(path)
-    remedy = "reinstall the package" if path is None else "download or save the model again"
+    shipped = folder.resolve() == SHIPPED.resolve()
+    remedy = "reinstall the package" if shipped else "download or save the model again"
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}; {remedy}.")
     kind = _model_type(folder, remedy)
