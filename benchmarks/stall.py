@@ -133,6 +133,10 @@ def main(model: str | None = None) -> None:
     gaps["further question"] = ticker.during(lambda: ask("Where is the defect?"), idle, 0.5)
     second = answer()
     remove_overlays(viewer)
+    bare = np.zeros((17, 17), np.float32)
+    gaps["any small layer added"] = ticker.during(
+        lambda: viewer.add_image(bare, scale=image.scale, units=image.units), lambda: True, 0.5
+    )
     gaps["overlay added"] = ticker.during(lambda: show_overlay(viewer, second), lambda: True, 0.5)
     gaps["overlay of a word"] = ticker.during(
         lambda: show_word(viewer, second, second.words[0]), lambda: True, 0.5
