@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ..errors import QuestionError
 
-__all__ = ["PRESETS", "check_labels"]
+__all__ = ["NFFA_CATEGORIES", "PRESETS", "SEMICONDUCTOR_DEFECTS", "check_labels"]
 
-NFFA_CATEGORIES = (
+NFFA_CATEGORIES: tuple[str, ...] = (
     "biological",
     "fibres",
     "films and coated surfaces",
@@ -22,7 +22,7 @@ NFFA_CATEGORIES = (
 )
 """The categories of the NFFA-Europe SEM data set (Aversa et al., Sci. Data 5, 180172, 2018)."""
 
-SEMICONDUCTOR_DEFECTS = (
+SEMICONDUCTOR_DEFECTS: tuple[str, ...] = (
     "no defect",
     "bridge",
     "break",

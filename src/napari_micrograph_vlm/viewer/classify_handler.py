@@ -11,7 +11,7 @@ from napari.layers import Shapes
 
 from ..labelling.label_sets import check_labels
 from ..results import Classification
-from .features import has_user_text, restore_text, write_classification
+from .features import has_kept_text, has_user_text, restore_text, write_classification
 from .geometry import RegionChoice
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
@@ -29,9 +29,6 @@ __all__ = ["ClassifyHandler"]
 
 TOP = 5
 """Bars shown for a region."""
-
-KEPT_TEXT = "micrograph_vlm_text"
-"""Where ``features`` keeps the user's text in the metadata of a layer."""
 
 
 class ClassifyHandler(Handler):
@@ -206,11 +203,3 @@ class ClassifyHandler(Handler):
         assert found is not None
         probability = found.top(index, 1)[0][1]
         return f"{index + 1}   {name}   {100 * probability:.0f} %"
-
-
-def has_kept_text(shapes: Shapes) -> bool:
-    """Whether our text is shown in place of one that the user had."""
-    kept = shapes.metadata.get(KEPT_TEXT)
-    if kept is None or has_user_text(shapes):
-        return False
-    return "constant" not in kept["string"] or bool(str(kept["string"]["constant"]))

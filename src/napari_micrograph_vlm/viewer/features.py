@@ -14,7 +14,7 @@ from ..results import Classification
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
-__all__ = ["COLUMNS", "has_user_text", "restore_text", "write_classification"]
+__all__ = ["COLUMNS", "has_kept_text", "has_user_text", "restore_text", "write_classification"]
 
 COLUMNS: dict[str, Any] = {
     "vlm_class": "",
@@ -81,6 +81,14 @@ def has_user_text(shapes: Shapes) -> bool:
     string = shapes.text.string.model_dump()
     nothing = "constant" in string and not str(string["constant"])
     return not nothing and not _is_ours(shapes)
+
+
+def has_kept_text(shapes: Shapes) -> bool:
+    """Whether our text is shown in place of one that the user had."""
+    kept = shapes.metadata.get(_KEPT)
+    if kept is None or has_user_text(shapes):
+        return False
+    return "constant" not in kept["string"] or bool(str(kept["string"]["constant"]))
 
 
 def restore_text(shapes: Shapes) -> None:

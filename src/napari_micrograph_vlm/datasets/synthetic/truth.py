@@ -7,18 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-CATEGORIES: tuple[str, ...] = (
-    "biological",
-    "fibres",
-    "films and coated surfaces",
-    "MEMS devices and electrodes",
-    "nanowires",
-    "particles",
-    "patterned surfaces",
-    "porous sponge",
-    "powder",
-    "tips",
-)
+from ...labelling.label_sets import NFFA_CATEGORIES
+
+CATEGORIES = NFFA_CATEGORIES
 """The ten categories of the NFFA-Europe SEM data set (Aversa et al. 2018)."""
 
 DEFECT_KINDS: tuple[str, ...] = (
