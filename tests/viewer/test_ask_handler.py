@@ -515,7 +515,7 @@ def test_current_view_and_label_as_regions(user):
     picker = it.view.regions
     it.choose("What is in view")
     assert not picker.drawn.isVisible()
-    it.viewer.scene.camera.zoom *= 8
+    it.viewer.scene.camera.zoom *= 3
     it.ask_and_wait("And in view?")
     assert it.model.questions[1].regions[0].shape < (64, 80)
     it.handler.show_entry(0)

@@ -6,8 +6,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_micrograph_vlm.widgets.answer_text import AnswerText
+from napari_micrograph_vlm.widgets.ask_view import AskView
 from napari_micrograph_vlm.widgets.bars import Bars
 from napari_micrograph_vlm.widgets.class_list import ClassList
+from napari_micrograph_vlm.widgets.classify_view import ClassifyView
 from napari_micrograph_vlm.widgets.history_list import HistoryList
 from napari_micrograph_vlm.widgets.message_bar import MessageBar
 from napari_micrograph_vlm.widgets.panel import PlainLabel, button, plain_tip
@@ -204,3 +206,15 @@ def test_nothing_is_read_as_markup(qtbot):
     made = button("a & b", "tip")
     qtbot.addWidget(made)
     assert made.text() == "a && b"
+
+
+@pytest.mark.parametrize("make", [AskView, lambda: ClassifyView(PRESETS)])
+def test_a_panel_is_never_narrower_than_its_contents(make, qtbot):
+    panel = make()
+    qtbot.addWidget(panel)
+    panel.resize(10, 600)
+    panel.show()
+    panel.column.addWidget(button("A control that needs much room " * 3, "wide"))
+    inner = panel.column.parentWidget()
+    qtbot.waitUntil(lambda: inner.width() >= inner.minimumSizeHint().width() > 400)
+    assert panel.minimumSizeHint().width() >= inner.minimumSizeHint().width()

@@ -11,6 +11,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import RegionError
+from ..lengths import readable_length
 from ..models.base import ModelInput
 from ..models.views import describe_loss, prepare_views
 from ..regions import Cutout, Region
@@ -34,8 +35,6 @@ NO_IMAGE = "No image is open; open one, or take a sample from File > Open Sample
 
 DELAY = 150
 """Milliseconds of rest after which the thumbnail follows."""
-
-_NEXT_UNIT = {"pm": "nm", "nm": "µm", "µm": "mm"}
 
 _SIDE, _TOKEN = 384, 32
 """How the bundled model sees; a loaded model is asked itself."""
@@ -275,10 +274,7 @@ def describe_size(region: Region, given: ModelInput, count: int) -> str:
     lines = [f"{width} × {height} pixels"]
     if region.pixel_size is not None and region.unit != "pixel":
         tall, wide = height * region.pixel_size[0], width * region.pixel_size[1]
-        unit = region.unit
-        while max(tall, wide) >= 1000 and unit in _NEXT_UNIT:
-            tall, wide, unit = tall / 1000, wide / 1000, _NEXT_UNIT[unit]
-        lines.append(f"{wide:.4g} × {tall:.4g} {unit}")
+        lines.append(readable_length(wide, tall, unit=region.unit))
     if given.tiled:
         lines.append(f"in {len(given.views) - 1} tiles")
     if count > 1:

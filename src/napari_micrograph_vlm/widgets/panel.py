@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import (
     QFrame,
@@ -44,6 +44,36 @@ QProgressBar::chunk { border-radius: 2px; background-color: #5277e0; }
 """
 
 
+class Column(QScrollArea):
+    """Scrolls up and down only, and so asks for all the width that its contents need.
+
+    Parameters
+    ----------
+    inner : QWidget
+        The contents.
+    """
+
+    def __init__(self, inner: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(inner)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the contents' least width, beside a scroll bar."""
+        inner, bar = self.widget(), self.verticalScrollBar()
+        needed = 0 if inner is None else inner.minimumSizeHint().width()
+        beside = 0 if bar is None else bar.sizeHint().width()
+        return QSize(max(needed + beside, WIDTH - 60), super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask for more width when the contents come to need it."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+
 class Panel(QWidget):
     """A scrolling column that says when it is shown and when its dock was closed.
 
@@ -61,15 +91,9 @@ class Panel(QWidget):
         self.column = QVBoxLayout(inner)
         self.column.setContentsMargins(8, 8, 8, 8)
         self.column.setSpacing(8)
-        scroll = QScrollArea()
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self.setMinimumWidth(WIDTH - 60)
+        outer.addWidget(Column(inner))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def event(self, event: QEvent | None) -> bool:
