@@ -90,7 +90,8 @@ def scenes() -> list[Scene]:
             Scene(
                 "nanoporous gold, a real micrograph (Zeiss, 20 kV, 500,000 x)",
                 samples.nanoporous_gold(),
-                # Above the information bar, which begins at row 690.
+                # All above the information bar, which begins at row 690: the student calls
+                # most smaller boxes films and coated surfaces (see its model card).
                 (5, 5, 685, 1019),
                 ("What kind of sample is this?", "How are the pores arranged?"),
                 "nanoporous gold; among the NFFA categories: porous sponge",
@@ -120,7 +121,10 @@ def _wafer() -> Scene:
 
 
 def _around(rows: Any, columns: Any, shape: tuple[int, int], side: int = 480) -> Box:
-    """Return a box of ``side`` with the pixels a little right of and below its centre."""
+    """Return a box of ``side`` with the pixels a little right of and below its centre.
+
+    A generous one: the student names defects worse in close crops (see its model card).
+    """
     y0 = int(np.clip(rows.mean() - 0.6 * side, 0, shape[0] - side))
     x0 = int(np.clip(columns.mean() - 0.6 * side, 0, shape[1] - side))
     return y0, x0, y0 + side, x0 + side
