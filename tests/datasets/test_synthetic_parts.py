@@ -11,16 +11,15 @@ from scipy import ndimage
 from napari_micrograph_vlm.datasets.synthetic import Micrograph, samples, synthesize
 from napari_micrograph_vlm.datasets.synthetic.films import voronoi
 from napari_micrograph_vlm.datasets.synthetic.formation import (
-    Scan,
     compress,
     contrast_of,
-    draw_scan,
 )
 from napari_micrograph_vlm.datasets.synthetic.geometry import rotated, to_picture, tubes
 from napari_micrograph_vlm.datasets.synthetic.infobar import annotate, nice_length
+from napari_micrograph_vlm.datasets.synthetic.lines import Lines
 from napari_micrograph_vlm.datasets.synthetic.noise import band, curve, fractal, smooth
 from napari_micrograph_vlm.datasets.synthetic.overlays import OVERLAYS
-from napari_micrograph_vlm.datasets.synthetic.patterns import _Lines
+from napari_micrograph_vlm.datasets.synthetic.quality import Scan, draw_scan
 from napari_micrograph_vlm.datasets.synthetic.scene import Placer, Scene, orientation_of
 
 
@@ -230,7 +229,7 @@ def test_defects_leave_no_trace_outside_their_mask(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["bridge", "cut", "neck"])
 def test_line_defects_leave_no_trace_outside_their_mask(kind: str) -> None:
     for seed in range(12):
-        pattern = _Lines(rng(seed), (240, 240), 24.0, 0.1 * seed, 0.5)
+        pattern = Lines(rng(seed), (240, 240), 24.0, 0.1 * seed, 0.5)
         before = pattern.distance.copy()
         getattr(pattern, kind)(Placer(rng(seed), (240, 240)))
         ((_, mask),) = pattern.defects

@@ -37,6 +37,10 @@ SEMICONDUCTOR_DEFECTS: tuple[str, ...] = (
     "pore",
     "blister",
     "inclusion",
+    "micro-bridge",
+    "closed hole",
+    "void",
+    "edge roughness",
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.facts import DefectFact, Facts, Mask
+from ..datasets.synthetic.formation import contrast_of
 from ..datasets.synthetic.truth import Micrograph
 from ..regions import Region
 
@@ -19,9 +20,31 @@ SEEN = 0.5
 HIDDEN = 0.02
 """... but more than this is neither there nor absent, and another region is drawn."""
 
+PIECES = ("crack", "scratch", "delamination", "edge roughness")
+"""Long defects: a piece that runs through a good part of the region shows what it is."""
+
+PIECE = 0.3
+"""Least extent of such a piece as a share of the region's shorter side."""
+
+CLOSE = (0.28, 0.95)
+"""Shares of the side that close crops show."""
+
+STANDARD_SIDE = 400
+"""Pictures with longer sides are drawn to be looked at closely, or in tiles."""
+
 _DENSITY_LIMITS = (0.12, 0.35)
+_SIZE_LIMITS = (0.05, 0.12)
+
+_GATHERED = ("isolated", "dispersed", "clustered")
+"""Arrangements that a small part of a picture does not show."""
+
+_REACHING = ("layers", "nanowires", "fibres", "tips")
+"""Objects that can be plain to see in a part that does not hold their middle."""
 
 _TRIES = 12
+
+# Interpolated pixels look blurred however sharp the picture was.
+_LEAST_SIDE_FOR_QUALITY = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +73,23 @@ class Variation:
     Attributes
     ----------
     crop, zoom, outline : float
-        Shares of regions that are cropped to other proportions, cropped to a part, and outlined
+        Shares of regions that are cropped to other proportions, cropped closely, and outlined
         by an ellipse; the rest are whole pictures.
+    zoom_large : float
+        Share cropped closely of the pictures that have more than ``STANDARD_SIDE`` pixels a side
+        and are not tiled, so that a close crop is not always an enlarged one.
+    around : float
+        Share of the close crops that are drawn around a defect, where there is one.
     stretch : float
         Share whose contrast is changed, as with contrast limits of a viewer.
     """
 
-    crop: float = 0.2
-    zoom: float = 0.2
+    crop: float = 0.15
+    zoom: float = 0.32
     outline: float = 0.05
     stretch: float = 0.3
+    zoom_large: float = 0.9
+    around: float = 0.75
 
     def draw(self, micrograph: Micrograph, rng: np.random.Generator, tiled: bool = False) -> Drawn:
         """Draw a region on a micrograph.
@@ -78,10 +108,14 @@ class Variation:
             pixels = _stretched(pixels, rng)
         choice = rng.random()
         drawn = None
-        if not tiled and choice < self.crop + self.zoom:
-            least = (0.5, 1.0) if choice < self.crop else (0.5, 0.95)
-            drawn = _cropped(micrograph, pixels, rng, least, uniform=choice >= self.crop)
-        elif not tiled and choice < self.crop + self.zoom + self.outline:
+        large = min(pixels.shape) > STANDARD_SIDE
+        zoom = min(self.zoom_large, 1 - self.crop) if large else self.zoom
+        if not tiled and choice < zoom:
+            around = bool(rng.random() < self.around)
+            drawn = _closely(micrograph, pixels, rng, CLOSE[1] if not large else 0.75, around)
+        elif not tiled and choice < zoom + self.crop:
+            drawn = _cropped(micrograph, pixels, rng)
+        elif not tiled and choice < zoom + self.crop + self.outline:
             drawn = _outlined(micrograph, pixels)
         return drawn or whole(micrograph, pixels, tiled)
 
@@ -104,33 +138,74 @@ def _stretched(pixels: NDArray[np.float32], rng: np.random.Generator) -> NDArray
 
 
 def _cropped(
+    micrograph: Micrograph, pixels: NDArray[np.float32], rng: np.random.Generator
+) -> Drawn | None:
+    """Draw a rectangle of other proportions; None where every one cuts a defect."""
+    height, width = pixels.shape
+    for _ in range(_TRIES):
+        share = rng.uniform(0.5, 1.0, size=2)
+        share[int(rng.integers(2))] = 1.0
+        rows, columns = round(height * share[0]), round(width * share[1])
+        y0, x0 = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+        drawn = _window(micrograph, pixels, (y0, x0, y0 + rows, x0 + columns))
+        if drawn is not None:
+            return drawn
+    return None
+
+
+def _closely(
     micrograph: Micrograph,
     pixels: NDArray[np.float32],
     rng: np.random.Generator,
-    shares: tuple[float, float],
-    *,
-    uniform: bool,
+    most: float,
+    around: bool,
 ) -> Drawn | None:
-    """Draw a rectangle in which every defect is seen or hidden; None where none is found."""
+    """Draw a nearly square part, mostly one with a defect somewhere in it; None where none fits."""
     height, width = pixels.shape
+    defects = [d.mask for d in micrograph.defects if d.mask.any()]
+    target = defects[int(rng.integers(len(defects)))] if defects and around else None
     for _ in range(_TRIES):
-        share = rng.uniform(*shares, size=2)
-        if uniform:
-            share[1] = np.clip(share[0] * rng.uniform(0.85, 1.15), *shares)
+        share = float(np.exp(rng.uniform(np.log(CLOSE[0]), np.log(most))))
+        shares = np.clip(share * rng.uniform(0.88, 1.14, size=2), CLOSE[0], most)
+        rows, columns = round(height * shares[0]), round(width * shares[1])
+        if target is None:
+            y0, x0 = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
         else:
-            share[int(rng.integers(2))] = 1.0
-        rows, columns = round(height * share[0]), round(width * share[1])
-        y0, x0 = (
-            int(rng.integers(height - rows + 1)),
-            int(rng.integers(width - columns + 1)),
-        )
-        box = (y0, x0, y0 + rows, x0 + columns)
-        inside = np.zeros(pixels.shape, dtype=bool)
-        inside[box[0] : box[2], box[1] : box[3]] = True
-        facts = _facts_inside(micrograph, inside, box)
-        if facts is not None:
-            return Drawn(Region(pixels[box[0] : box[2], box[1] : box[3]], box), facts)
+            y0, x0 = _around(rng, target, (rows, columns))
+        drawn = _window(micrograph, pixels, (y0, x0, y0 + rows, x0 + columns))
+        if drawn is not None and (target is None or drawn.facts.defects):
+            return drawn
     return None
+
+
+def _around(rng: np.random.Generator, target: Mask, size: tuple[int, int]) -> tuple[int, int]:
+    """First row and column of a window that holds a defect, or a point of one that is too long.
+
+    The defect may lie anywhere in the window, not only in its middle.
+    """
+    spots = np.argwhere(target)
+    spot = spots[int(rng.integers(len(spots)))]
+    start = []
+    for axis in (0, 1):
+        low, high = int(spots[:, axis].min()), int(spots[:, axis].max()) + 1
+        if high - low > 0.9 * size[axis]:
+            low, high = int(spot[axis]), int(spot[axis]) + 1
+        last = target.shape[axis] - size[axis]
+        first, final = max(0, high - size[axis]), min(low, last)
+        start.append(int(rng.integers(min(first, final), final + 1)))
+    return start[0], start[1]
+
+
+def _window(
+    micrograph: Micrograph, pixels: NDArray[np.float32], box: tuple[int, int, int, int]
+) -> Drawn | None:
+    """Draw one rectangle; None where it cuts a defect."""
+    inside = np.zeros(pixels.shape, dtype=bool)
+    inside[box[0] : box[2], box[1] : box[3]] = True
+    facts = _facts_inside(micrograph, inside, box)
+    if facts is None:
+        return None
+    return Drawn(Region(pixels[box[0] : box[2], box[1] : box[3]], box), facts)
 
 
 def _outlined(micrograph: Micrograph, pixels: NDArray[np.float32]) -> Drawn | None:
@@ -149,29 +224,72 @@ def _facts_inside(
 ) -> Facts | None:
     """Return what is true inside; None where a defect or the sample is only half there."""
     window = np.s_[box[0] : box[2], box[1] : box[3]]
+    least = min(box[2] - box[0], box[3] - box[1])
     defects = []
     for defect in micrograph.defects:
-        pixels = int(defect.mask.sum())
-        share = int((defect.mask & inside).sum()) / max(pixels, 1)
-        if HIDDEN < share < SEEN:
+        part = (defect.mask & inside)[window]
+        share = int(part.sum()) / max(int(defect.mask.sum()), 1)
+        if HIDDEN < share < SEEN and not (defect.kind in PIECES and _extent(part) > PIECE * least):
             return None
-        if share >= SEEN:
-            defects.append(DefectFact(defect.kind, (defect.mask & inside)[window]))
-    area, before = inside.mean(), micrograph.object_mask.mean()
-    objects = micrograph.object_mask & inside
-    density = objects.sum() / max(inside.sum(), 1)
+        if share > HIDDEN:
+            defects.append(DefectFact(defect.kind, part))
+    field = np.s_[: micrograph.image.shape[0] - micrograph.bar_rows]
+    shown, objects = inside[field], micrograph.object_mask & inside
+    before = float(micrograph.object_mask[field].mean())
+    density = float(objects.sum() / max(int(shown.sum()), 1))
     if density < before / 2 and objects.sum() < 0.4 * micrograph.object_mask.sum():
         return None
-    # Names of size classes and counts hold for the whole picture alone.
-    near = area > 0.8
+    if density > 0.97 and before < 0.7:
+        # The inside of one object does not show what it is.
+        return None
+    area = float(inside.mean())
+    facts = Facts.of(micrograph, box)
+    size_class = micrograph.size_class if area > 0.8 else None
+    if micrograph.object_size > 0:
+        size_class = _size_class(micrograph.object_size / least)
+    contrast = contrast_of(micrograph.image[field][shown], objects[field][shown])
+    gathered = area > 0.25 or micrograph.arrangement not in _GATHERED
     return replace(
-        Facts.of(micrograph),
-        count=None,
-        size_class=micrograph.size_class if near else None,
-        density=_density(float(density)) if near else None,
+        facts,
+        count=_count(micrograph, inside),
+        size_class=size_class,
+        density=_density(density),
+        contrast=facts.contrast if area > 0.8 else contrast,
+        arrangement=facts.arrangement if gathered else None,
+        quality=facts.quality if least >= _LEAST_SIDE_FOR_QUALITY else None,
         defects=tuple(defects),
         object_mask=objects[window],
     )
+
+
+def _extent(mask: Mask) -> int:
+    """Longer side in pixels of the box around a mask."""
+    if not mask.any():
+        return 0
+    return max(int(np.ptp(axis)) + 1 for axis in np.nonzero(mask))
+
+
+def _count(micrograph: Micrograph, inside: Mask) -> int | None:
+    """Count the objects inside; None where a part does not show how many there are."""
+    if micrograph.objects in _REACHING:
+        return None
+    if micrograph.cores is not None:
+        number = int(np.count_nonzero(np.unique(micrograph.cores[inside])))
+    elif micrograph.centres is not None:
+        # Of large objects too many are cut by the border.
+        if micrograph.object_size > 0.2 * np.sqrt(inside.sum()):
+            return None
+        row, column = micrograph.centres.astype(int).T
+        number = int(np.count_nonzero(inside[row, column]))
+    else:
+        return None
+    return number or None
+
+
+def _size_class(share: float) -> str:
+    if share < _SIZE_LIMITS[0]:
+        return "small"
+    return "medium" if share < _SIZE_LIMITS[1] else "large"
 
 
 def _density(share: float) -> str:

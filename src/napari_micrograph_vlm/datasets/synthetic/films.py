@@ -141,7 +141,10 @@ def _stack(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:
     surfaces = []
     depth = sky
     for number in range(coats + 1):
-        rough = curve(rng, columns, max(3.0, side * 0.02)) * side * rng.uniform(0.0005, 0.005)
+        # Polished stacks are flat; grown and sprayed ones meet along rugged lines.
+        rugged = rng.uniform(0.004, 0.014) if rng.random() < 0.3 else rng.uniform(0.0005, 0.005)
+        rough = curve(rng, columns, max(3.0, side * 0.02)) * side * rugged
+        rough += curve(rng, columns, max(6.0, side * 0.06)) * side * rugged * 0.8
         surfaces.append(depth + tilt + wave + rough)
         if number < coats:
             depth += thick[number]
@@ -186,7 +189,7 @@ def _stack(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:
     for kind, number in plan:
         for _ in range(number):
             if kind == "crack":
-                _through_crack(rng, scene, placer, surfaces)
+                _coating_crack(rng, scene, placer, surfaces)
             elif kind == "delamination":
                 _delaminate(rng, scene, placer, surfaces)
     coated = (layer[::4, ::4] > 0) & (layer[::4, ::4] <= coats + (rng.random() < 0.2))
@@ -195,10 +198,13 @@ def _stack(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:
     return scene
 
 
-def _through_crack(
+def _coating_crack(
     rng: np.random.Generator, scene: Scene, placer: Placer, surfaces: list[NDArray[np.float64]]
 ) -> None:
-    """Crack the coatings from the surface downwards, or a part of them."""
+    """Crack the coatings from the surface to the substrate, or only to a part of their depth.
+
+    All cracks of a picture are of one sort, so that ``scene.through`` holds for each.
+    """
     shape = (scene.height.shape[0], scene.height.shape[1])
     side = min(shape)
     top, bottom = surfaces[0], surfaces[-1]
@@ -207,15 +213,21 @@ def _through_crack(
     spot = placer.place(side * 0.12, np.stack([middle, columns], 1).astype(np.float32))
     if spot is None:
         return
+    if scene.through is None:
+        scene.through = bool(rng.random() < 0.55)
     x = int(np.clip(spot[1], 0, shape[1] - 1))
     span = float(bottom[x] - top[x])
-    share = rng.uniform(0.6, 1.0)
-    start = (float(top[x]) - 2 + (rng.uniform(0, 0.2) * span if share < 0.8 else 0), float(x))
     width = max(1.3, side * rng.uniform(0.005, 0.014))
-    mask = crack_mask(
-        rng, shape, start, np.pi / 2 + rng.uniform(-0.35, 0.35), span * share * 1.1, width
-    )
-    mask &= scene.objects
+    lean = rng.uniform(-0.35, 0.35)
+    start = (float(top[x]) - 2, float(x))
+    length = span * (1.35 / np.cos(lean) if scene.through else rng.uniform(0.35, 0.65))
+    mask = crack_mask(rng, shape, start, np.pi / 2 + lean, length, width) & scene.objects
+    rows = np.arange(shape[0])[:, None]
+    # What runs on into the substrate is short; what is to stop in the coating stops well above.
+    most = rng.uniform(0.0, 0.1) if scene.through else -0.22
+    mask &= rows < bottom + most * span
+    if scene.through and not (mask & (rows >= bottom - 2)).any():
+        return
     open_crack(scene, mask, width + 1)
 
 

@@ -10,6 +10,7 @@ from .geometry import Mask, rotated, to_picture
 from .noise import Float, fractal, smooth
 from .overlays import crack_mask, open_crack, overlay
 from .scene import Placer, Plan, Scene, Shape, orientation_of
+from .voids import sink_void
 
 
 def _extrude(top: Mask, depth: int) -> Mask:
@@ -34,6 +35,9 @@ def _device(rng: np.random.Generator, shape: Shape, plan: Plan, layout: str) -> 
     # Half of the devices run over the edges of the picture, as at higher magnification.
     zoom = 1.0 if rng.random() < 0.5 else rng.uniform(1.1, 1.7)
     pitch, width = pitch * zoom, width * zoom
+    if "void" in dict(plan):
+        wider = max(1.0, 10.0 / width, 0.04 * side / width)
+        pitch, width = pitch * wider, width * wider
     shift = rng.uniform(-0.08, 0.08) * side
     v -= np.float32(shift)
     index = np.floor(u / np.float32(pitch)).astype(np.int32)
@@ -117,6 +121,10 @@ def _device(rng: np.random.Generator, shape: Shape, plan: Plan, layout: str) -> 
         extra={"structure": {"comb": "interdigitated comb"}.get(layout, layout)},
     )
     _cracks(rng, scene, placer, plan, plates)
+    spine = (cores > 0) & top & ~ndimage.binary_dilation(~top, iterations=max(2, int(width / 4)))
+    spots = np.argwhere(spine).astype(np.float32)
+    for _ in range(dict(plan).get("void", 0)):
+        sink_void(rng, scene, placer, spots, scene.size, angle)
     on_top = np.argwhere(top[::4, ::4]) * 4.0
     overlay(rng, scene, placer, plan, on_top.astype(np.float32), skip=("crack",))
     return scene

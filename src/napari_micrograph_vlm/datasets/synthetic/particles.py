@@ -5,106 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .geometry import Mask, Window, blob_distance, window
+from .fracture import Fracture
+from .geometry import Mask
 from .noise import Float, fractal, white
 from .overlays import overlay
 from .scene import Placer, Plan, Scene, Shape
+from .stamps import SHAPES, Stamps
 
-REACH = {"spherical": 1.05, "polyhedral": 1.65, "irregular": 1.45, "cubic": 1.35}
-"""Half-width of the window a body of radius 1 needs; a rod needs its aspect ratio."""
-
-SHAPES = ("spherical", "polyhedral", "rod-shaped", "irregular", "cubic")
-
-
-class Stamps:
-    """Height, brightness and cover of bodies set down one after the other.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    """
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-        self.height = np.zeros(shape, np.float32)
-        self.tone = np.zeros(shape, np.float32)
-        self.cover = np.zeros(shape, bool)
-        self.thickness = np.zeros(shape, np.float32)
-
-    def put(
-        self,
-        rng: np.random.Generator,
-        form: str,
-        y: float,
-        x: float,
-        radius: float,
-        base: float,
-        tone: float,
-        aspect: float = 1.0,
-    ) -> tuple[tuple[slice, slice], Mask] | None:
-        """Set down one body; return where it lies and the pixels it covers there."""
-        win = window(self.shape, y, x, radius * REACH.get(form, aspect) + 1)
-        if win is None:
-            return None
-        dome: Float
-        shade = np.full((1, 1), tone, np.float32)
-        if form == "spherical":
-            squared = (win.dy * win.dy + win.dx * win.dx) / np.float32(radius * radius)
-            dome = np.sqrt(np.maximum(1 - squared, 0)).astype(np.float32)
-        elif form == "rod-shaped":
-            turn = rng.uniform(0, np.pi)
-            c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-            along, across = win.dx * c + win.dy * s, win.dy * c - win.dx * s
-            rest = np.maximum(np.abs(along) - np.float32(radius * (aspect - 1)), 0)
-            squared = (rest * rest + across * across) / np.float32(radius * radius)
-            dome = np.sqrt(np.maximum(1 - squared, 0)).astype(np.float32)
-        elif form == "irregular":
-            distance = blob_distance(rng, win, radius, 0.2, rng.uniform(1, 1.4), 4)
-            dome = np.sqrt(np.maximum(1 - distance * distance, 0)).astype(np.float32)
-        elif form == "cubic":
-            turn = rng.uniform(0, np.pi)
-            c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-            reach = np.float32(0.9 * radius)
-            outline = (
-                np.maximum(np.abs(win.dx * c + win.dy * s), np.abs(win.dy * c - win.dx * s)) / reach
-            )
-            lean = (win.dx * np.float32(rng.uniform(-1, 1)) + win.dy * rng.uniform(-1, 1)) / radius
-            dome = np.clip(np.minimum((1 - outline) * 7, 0.85 + 0.25 * lean), 0, None)
-            dome = dome.astype(np.float32)
-        else:
-            dome, light = _polyhedron(rng, win, radius)
-            shade = shade * light
-        inside = dome > 0
-        index = win.index
-        level = np.float32(base) + np.float32(radius) * dome
-        np.copyto(self.height[index], level, where=inside)
-        np.copyto(self.tone[index], shade, where=inside)
-        self.cover[index] |= inside
-        self.thickness[index] += dome * np.float32(radius)
-        return index, inside
-
-
-def _polyhedron(rng: np.random.Generator, win: Window, radius: float) -> tuple[Float, Float]:
-    """Height (in radii) and relative brightness of a convex body with plane faces."""
-    steep = int(rng.integers(5, 8))
-    turn = rng.uniform(0, 6.28) + (np.arange(steep) + rng.uniform(-0.25, 0.25, steep)) * (
-        2 * np.pi / steep
-    )
-    rise = rng.uniform(0.15, 0.8, steep)
-    # One face looks nearly upwards, the others stand around it.
-    turn, rise = np.append(turn, rng.uniform(0, 6.28)), np.append(rise, rng.uniform(0.75, 1.5))
-    scale = np.float32(1 / radius)
-    x, y = win.dx * scale, win.dy * scale
-    size = (y.shape[0], x.shape[1])
-    height, facet = np.full(size, 9.0, np.float32), np.ones(size, np.float32)
-    for a, e in zip(turn, rise, strict=True):
-        c, s = np.cos(e) / np.sin(e), np.float32(0.85 / np.sin(e))
-        plane = s - x * np.float32(c * np.cos(a)) - y * np.float32(c * np.sin(a))
-        below = plane < height
-        np.copyto(height, plane, where=below)
-        np.copyto(facet, np.float32(1 + rng.uniform(-0.14, 0.14)), where=below)
-    return np.clip(height, 0, 1.3), facet
+BREAKABLE = ("spherical", "rod-shaped", "cubic")
+"""Forms regular enough to show that one of them is broken."""
 
 
 def _scatter(rng: np.random.Generator, shape: Shape, count: int, apart: float) -> Float:
@@ -212,12 +121,15 @@ def _field(
     form: str | None = None,
 ) -> Scene:
     side = min(shape)
-    wanted = dict(plan).get("agglomerate", 0)
+    wanted, broken = (dict(plan).get(kind, 0) for kind in ("agglomerate", "broken particle"))
     form = form or str(rng.choice(SHAPES, p=[0.42, 0.2, 0.12, 0.14, 0.12]))
+    if broken and form not in BREAKABLE:
+        # An irregular or faceted body with a piece missing is one more such body.
+        form = str(rng.choice(BREAKABLE, p=[0.6, 0.2, 0.2]))
     if arrangement is None:
         options = ["isolated", "dispersed", "clustered", "close-packed"]
         arrangement = str(rng.choice(options, p=[0.1, 0.5, 0.25, 0.15]))
-        if wanted:
+        if wanted or (broken and arrangement != "isolated"):
             arrangement = "dispersed"
         if arrangement == "close-packed":
             form = "spherical"
@@ -228,7 +140,11 @@ def _field(
     }.get(arrangement, (0.02, 0.06))
     if wanted:
         small, large = 0.012, 0.028
-    radius = max(1.8, side * float(np.exp(rng.uniform(np.log(small), np.log(large)))))
+    if broken and arrangement == "dispersed":
+        small, large = 0.028 if form != "rod-shaped" else 0.036, 0.052
+    radius = max(
+        5.0 if broken else 1.8, side * float(np.exp(rng.uniform(np.log(small), np.log(large))))
+    )
     points, groups = _layout(rng, shape, plan, arrangement, radius)
     spread = rng.uniform(0.0, 0.2)
     radii = radius * np.clip(1 + spread * white(rng, (len(points),)), 0.6, 1.5)
@@ -249,7 +165,11 @@ def _field(
         away = np.hypot(points[first:last, 0] - y, points[first:last, 1] - x)
         # A clump is piled up: its middle lies higher.
         lift[first:last] = np.clip(away.max() - away, 0, None) * 0.8
-    for k in np.argsort(lift, kind="stable"):
+    fractures = _break(rng, form, points, radii, member == 0, broken, shape)
+    order = np.argsort(lift, kind="stable")
+    # The broken ones last, so that nothing hides where they are broken.
+    order = np.concatenate([order[~np.isin(order, list(fractures))], list(fractures)])
+    for k in order.astype(int):
         put = stamps.put(
             rng,
             form,
@@ -259,8 +179,12 @@ def _field(
             float(lift[k]),
             float(tones[k]),
             aspect,
+            fractures.get(k),
         )
-        if put and member[k]:
+        if put and k in fractures:
+            masks.append(np.zeros(shape, bool))
+            masks[-1][put[0]] = put[1]
+        elif put and member[k]:
             masks[member[k] - 1][put[0]] |= put[1]
     support = fractal(rng, shape, side * 0.15, 4)
     if transmission:
@@ -291,15 +215,41 @@ def _field(
         nm=(0.1, 2.0) if transmission else (1.0, 100.0),
         extra={"structure": f"{form} particles", "shape": form},
     )
-    for mask in masks:
-        scene.add("agglomerate", mask)
+    for number, mask in enumerate(masks):
+        scene.add("agglomerate" if number < len(groups) else "broken particle", mask)
     return scene
+
+
+def _break(
+    rng: np.random.Generator,
+    form: str,
+    points: Float,
+    radii: Float,
+    loose: Mask,
+    number: int,
+    shape: Shape,
+) -> dict[int, Fracture]:
+    """Choose particles well inside the picture to be broken, and how each is."""
+    placer = Placer(rng, shape, 0.12)
+    fractures: dict[int, Fracture] = {}
+    for _ in range(number):
+        able = loose & (radii > 0.8 * np.median(radii))
+        able[list(fractures)] = False
+        spot = placer.place(float(np.median(radii)) * 2, points[able])
+        if spot is None:
+            continue
+        k = int(np.argmin(np.hypot(*(points - np.asarray(spot, np.float32)).T)))
+        fractures[k] = Fracture.draw(rng, form, float(radii[k]))
+    return fractures
 
 
 def powder(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:
     """Build a bed of grains that fills the view, deep ones in shadow."""
     side = min(shape)
     form = str(rng.choice(["irregular", "polyhedral", "spherical"], p=[0.45, 0.35, 0.2]))
+    broken = dict(plan).get("broken particle", 0)
+    if broken:
+        form = str(rng.choice(["polyhedral", "spherical"], p=[0.3, 0.7]))
     radius = max(4.0, side * float(np.exp(rng.uniform(np.log(0.04), np.log(0.11)))))
     count = int(np.clip(3.0 * shape[0] * shape[1] / (np.pi * radius**2), 20, 430))
     points = rng.uniform(-0.05, 1.05, (count, 2)) * np.asarray(shape)
@@ -327,6 +277,10 @@ def powder(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:
         mask = _caked(rng, stamps, placer, radius)
         if mask is not None:
             defects.append(("agglomerate", mask))
+    for _ in range(broken):
+        mask = _broken_grain(rng, stamps, placer, form, radius)
+        if mask is not None:
+            defects.append(("broken particle", mask))
     rough = fractal(rng, shape, max(2.0, radius * 0.4), 3)
     scene = Scene(
         height=stamps.height + rough * np.float32(radius * rng.uniform(0.005, 0.04)),
@@ -368,4 +322,22 @@ def _caked(rng: np.random.Generator, stamps: Stamps, placer: Placer, radius: flo
         put = stamps.put(rng, "spherical", y, x, size, base, tone * rng.uniform(0.85, 1.1))
         if put:
             mask[put[0]] |= put[1]
+    return mask
+
+
+def _broken_grain(
+    rng: np.random.Generator, stamps: Stamps, placer: Placer, form: str, radius: float
+) -> Mask | None:
+    """Set a broken grain on top of the powder."""
+    size = max(radius * rng.uniform(1.0, 1.35), 0.045 * min(stamps.shape))
+    spot = placer.place(size * 1.5)
+    if spot is None:
+        return None
+    base = float(stamps.height.max()) - 0.6 * size
+    fracture = Fracture.draw(rng, form, size)
+    put = stamps.put(rng, form, *spot, size, base, rng.uniform(0.45, 0.65), 1.0, fracture)
+    if put is None:
+        return None
+    mask = np.zeros(stamps.shape, bool)
+    mask[put[0]] = put[1]
     return mask

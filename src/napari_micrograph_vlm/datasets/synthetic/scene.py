@@ -107,6 +107,8 @@ class Scene:
         Strength of the topographic contrast relative to the usual.
     nm : tuple of float
         Smallest and largest usual pixel size in nanometres at 384 pixels a side.
+    through : bool or None
+        Whether the cracks in a coating run from its surface to the substrate.
     extra : dict
         Further facts for the truth.
     """
@@ -124,6 +126,7 @@ class Scene:
     flat: bool = False
     relief: float = 1.0
     nm: tuple[float, float] = (1.0, 50.0)
+    through: bool | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, mask: Mask) -> None:

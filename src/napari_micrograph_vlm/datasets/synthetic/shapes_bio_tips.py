@@ -8,8 +8,8 @@ from scipy import ndimage
 from .geometry import Mask, rotated, window
 from .noise import Float, band, fractal, smooth
 from .overlays import overlay
-from .particles import Stamps
 from .scene import Placer, Plan, Scene, Shape, orientation_of
+from .stamps import Stamps
 
 
 def blood_cells(rng: np.random.Generator, shape: Shape, plan: Plan) -> Scene:

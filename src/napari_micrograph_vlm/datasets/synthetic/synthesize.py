@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from . import films, mems, networks, particles, patterns, shapes_bio_tips
-from .formation import Scan, compress, contrast_of, draw_scan, expose, signal_of
+from . import arrays, films, mems, networks, particles, patterns, shapes_bio_tips
+from .formation import compress, contrast_of, expose, signal_of, weather
 from .geometry import Mask
 from .infobar import annotate, information_bar
+from .noise import Float
+from .quality import CHANCES, Scan, draw_scan, torn
 from .scene import Plan, Scene, Shape
 from .truth import CATEGORIES, DEFECT_KINDS, Defect, Micrograph
 
@@ -38,7 +41,7 @@ class Variant:
 
 
 _ON_PATTERN = ("particle", "residue", "scratch")
-_ON_DEVICE = ("break", "particle", "crack", "residue")
+_ON_DEVICE = ("break", "particle", "crack", "residue", "void")
 
 VARIANTS: dict[str, tuple[Variant, ...]] = {
     "biological": (
@@ -66,24 +69,33 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(networks.forest, 0.4, ("particle",)),
     ),
     "particles": (
-        Variant(particles.particles, 1.0, ("agglomerate",)),
-        Variant(particles.particles_tem, 0.6, ("agglomerate",)),
+        Variant(particles.particles, 1.0, ("agglomerate", "broken particle")),
+        Variant(particles.particles_tem, 0.6, ("agglomerate", "broken particle")),
     ),
     "patterned surfaces": (
         Variant(
             patterns.line_space,
             1.5,
-            ("bridge", "break", "necking", "pattern collapse", *_ON_PATTERN),
+            (
+                "bridge",
+                "micro-bridge",
+                "break",
+                "necking",
+                "pattern collapse",
+                "void",
+                "edge roughness",
+                *_ON_PATTERN,
+            ),
         ),
-        Variant(patterns.contact_holes, 1.0, ("missing hole", *_ON_PATTERN)),
-        Variant(patterns.pillars, 0.5, _ON_PATTERN),
+        Variant(arrays.contact_holes, 1.0, ("missing hole", "closed hole", *_ON_PATTERN)),
+        Variant(arrays.pillars, 0.5, _ON_PATTERN),
         Variant(patterns.grating, 0.4, _ON_PATTERN),
     ),
     "porous sponge": (
         Variant(networks.sponge, 1.0, ("crack",)),
         Variant(networks.foam, 0.6),
     ),
-    "powder": (Variant(particles.powder, 1.0, ("agglomerate",)),),
+    "powder": (Variant(particles.powder, 1.0, ("agglomerate", "broken particle")),),
     "tips": (
         Variant(shapes_bio_tips.tips, 1.0, ("particle",)),
         Variant(shapes_bio_tips.tip_array, 0.35, ("particle",)),
@@ -99,7 +111,7 @@ DEFECT_HOSTS: dict[str, tuple[str, ...]] = {
 }
 """The kinds of defect that each category can show."""
 
-_LONG = ("scratch", "crack", "delamination", "pattern collapse", "agglomerate")
+_LONG = ("scratch", "crack", "delamination", "pattern collapse", "agglomerate", "edge roughness")
 
 
 def _count(rng: np.random.Generator, kind: str) -> int:
@@ -263,7 +275,14 @@ def _picture(
     field: Shape = (rows - bar, columns)
     margin = max(3, round(0.02 * min(field)))
     scene = variant.build(rng, (field[0] + 2 * margin, field[1] + 2 * margin), plan)
-    scan = draw_scan(rng, field, margin)
+    weather(rng, scene)
+    wanted = [] if bare else [name for name, chance in CHANCES.items() if rng.random() < chance]
+    if scene.flat:
+        wanted = [name for name in wanted if name != "charging"]
+    if "blurred" in wanted and "astigmatic" in wanted:
+        wanted.remove("blurred")
+    scan = draw_scan(rng, field, margin, "drift" in wanted)
+    flaws = [name for name in wanted if name != "drift"] + ["drift"] * torn(scan)
     found: list[tuple[str, Mask]] = []
     for kind, mask in scene.defects:
         seen = scan.mask(mask).astype(bool)
@@ -274,7 +293,7 @@ def _picture(
     objects = scan.mask(scene.objects).astype(bool)
     # A pore or a crack is told by being dark, so inverted pictures show no defects.
     invert = not bare and not plan and bool(rng.random() < 0.06)
-    image = expose(rng, scan.picture(signal_of(rng, scene)), bool(plan), invert)
+    image = expose(rng, scan.picture(signal_of(rng, scene)), bool(plan), invert, flaws)
     contrast, density = contrast_of(image, objects), _density(objects)
     low, high = scene.nm
     pixel = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * 384 / min(shape)
@@ -297,13 +316,15 @@ def _picture(
     if not bare and rng.random() < 0.3:
         image = compress(image, int(rng.integers(35, 92)))
     below = ((0, bar), (0, 0))
+    objects &= ~hidden
+    count, centres, cores = _visible(scene, scan, hidden)
     return Micrograph(
         image=np.ascontiguousarray(image),
         category=category,
         technique="TEM" if scene.flat else "SEM",
         objects=scene.name,
-        count=_visible(scene, scan, hidden),
-        object_mask=np.pad(objects & ~hidden, below),
+        count=count,
+        object_mask=np.pad(objects, below),
         size_class=_size_class(scene.size, min(shape)),
         density=density,
         orientation=scene.orientation,
@@ -314,16 +335,34 @@ def _picture(
         bar_rows=bar,
         seed=seed,
         extra=extra,
+        object_size=float(scene.size),
+        quality=tuple(flaws),
+        through=scene.through if any(kind == "crack" for kind, _ in found) else None,
+        centres=centres,
+        cores=None if cores is None else np.pad(cores, below),
     )
 
 
-def _visible(scene: Scene, scan: Scan, hidden: Mask) -> int | None:
-    """Count the objects whose centre, or part of whose centre line, lies in plain view."""
+def _visible(
+    scene: Scene, scan: Scan, hidden: Mask
+) -> tuple[int | None, Float | None, NDArray[np.int32] | None]:
+    """Count the objects whose centre, or part of whose centre line, lies in plain view.
+
+    Returns
+    -------
+    count : int or None
+    centres : (N, 2) float32 array or None
+        Row and column of each centre in plain view.
+    cores : (H, W) int32 array or None
+        Numbers of the objects on the visible parts of their centre lines.
+    """
     if scene.cores is not None:
-        seen = scan.mask(scene.cores)[~hidden]
-        return int(np.count_nonzero(np.unique(seen)))
+        cores = np.where(hidden, 0, scan.mask(scene.cores)).astype(np.int32)
+        return int(np.count_nonzero(np.unique(cores))), None, cores
     if scene.centres is None:
-        return None
+        return None, None, None
     row, column = scan.points(scene.centres)
-    inside = row >= 0
-    return int(np.count_nonzero(~hidden[row[inside], column[inside]]))
+    seen = row >= 0
+    seen[seen] = ~hidden[row[seen], column[seen]]
+    centres = np.stack([row[seen], column[seen]], axis=1).astype(np.float32)
+    return len(centres), centres, None

@@ -27,8 +27,16 @@ DEFECT_KINDS: tuple[str, ...] = (
     "blister",
     "inclusion",
     "agglomerate",
+    "micro-bridge",
+    "closed hole",
+    "void",
+    "edge roughness",
+    "broken particle",
 )
 """Defects under the names the trade uses; where each can occur is in ``DEFECT_HOSTS``."""
+
+QUALITY_FLAWS: tuple[str, ...] = ("noisy", "blurred", "astigmatic", "charging", "drift")
+"""What can be amiss with a picture, as opposed to its sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +93,17 @@ class Micrograph:
         Rows of information bar at the bottom of the picture; 0 if there is none.
     seed : int
         ``synthesize(seed, ...)`` with the same arguments makes this picture again.
+    object_size : float
+        Mean diameter or width of the objects in pixels; 0 where it is not known.
+    quality : tuple of str
+        What a person would find amiss with the picture itself, any of ``QUALITY_FLAWS``.
+    through : bool or None
+        Whether the crack in a coating runs from its surface to the substrate; None where there
+        is no such crack.
+    centres : (N, 2) float32 array or None
+        Row and column of every object that is counted, where objects have a centre.
+    cores : (H, W) int32 array or None
+        Where objects are lines: number of the object on its centre line, 0 elsewhere.
     """
 
     image: NDArray[np.uint8]
@@ -103,3 +122,8 @@ class Micrograph:
     bar_rows: int = 0
     seed: int = 0
     extra: dict[str, str] = field(default_factory=dict)
+    object_size: float = 0.0
+    quality: tuple[str, ...] = ()
+    through: bool | None = None
+    centres: NDArray[np.float32] | None = None
+    cores: NDArray[np.int32] | None = None
