@@ -190,6 +190,18 @@ def test_two_kinds_settle_no_statement():
     assert aspect_value(GOOD, "defect") == "no defect"
 
 
+def test_common_answers_are_thinned_so_that_yes_is_half():
+    said = {"yes": 0, "no": 0}
+    for seed in range(300):
+        # Four of five pictures have a defect, as in the training.
+        facts = GOOD if seed % 5 == 0 else ONE
+        items = questions_about(facts, np.random.default_rng(seed))
+        for item in items:
+            if item.kind == "present":
+                said[item.answer.split(",")[0]] += 1
+    assert 0.5 < said["yes"] / sum(said.values()) < 0.75
+
+
 def test_synthetic_truth_becomes_facts():
     micrograph = synthesize(3, category="patterned surfaces", defect="bridge", size=192)
     facts = Facts.of(micrograph)

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_micrograph_vlm.datasets.facts import Facts
+from napari_micrograph_vlm.datasets.questions import questions_about
 from napari_micrograph_vlm.datasets.real_masks import read_real
-from napari_micrograph_vlm.datasets.teacher_labels import in_test, read_teacher_labels
+from napari_micrograph_vlm.datasets.teacher_labels import (
+    RealPicture,
+    facts_of_record,
+    in_test,
+    read_teacher_labels,
+)
 from napari_micrograph_vlm.errors import SourceError
 
 RECORD = {
@@ -67,6 +74,85 @@ def test_fields_of_the_teacher(folder):
     assert other.category is None
     assert other.defects is None
     assert other.count is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "ours"),
+    [
+        ("pore or void", "porous sponge", "pore"),
+        ("broken part", "fibres", "break"),
+        ("broken part", "powder", "broken particle"),
+        ("contamination", "particles", "residue"),
+        ("micro-bridge", "patterned surfaces", "micro-bridge"),
+        ("break", "particles", "break"),
+    ],
+)
+def test_names_of_defects(kind, category, ours):
+    record = {**RECORD, "category": category, "defects": [{"kind": kind, "where": None}]}
+    (defect,) = facts_of_record(record).defects
+    assert (defect.kind, defect.where) == (ours, None)
+
+
+def test_null_and_missing_stay_unknown():
+    facts = facts_of_record({"image": "x.png", "group": "x", "defects": None, "count": None})
+    assert facts.defects is None
+    assert facts.category is facts.technique is facts.count is facts.quality is None
+    assert questions_about(facts, np.random.default_rng(0)) == []
+    assert facts_of_record({**RECORD, "defects": []}).defects == ()
+
+
+def test_broken_records_are_left_out(folder):
+    text = (folder / "teacher_labels.jsonl").read_text().splitlines()
+    wrong = {**RECORD, "image": "w.png", "defects": [{"where": "top"}]}
+    lost = {**RECORD, "image": "l.png", "object_masks": "masks/none.png"}
+    lines = [text[0], "{not json", json.dumps(wrong), json.dumps(lost), text[1]]
+    (folder / "teacher_labels.jsonl").write_text("\n".join(lines))
+    names = [p.path.name for p in read_teacher_labels(folder)]
+    assert names == ["a1.jpg", "x.png"]
+
+
+def test_exact_records_bring_their_masks(tmp_path):
+    (tmp_path / "masks").mkdir()
+    ids = np.zeros((100, 200), np.uint8)
+    ids[10:20, 20:40], ids[70:90, 150:160] = 1, 3
+    Image.fromarray(ids).save(tmp_path / "masks/d.png")
+    Image.fromarray((ids > 0).astype(np.uint8) * 255).save(tmp_path / "masks/o.png")
+    kinds = [("crack", "top left"), ("pore", "top"), ("pore", "bottom right")]
+    record = {**RECORD, "teacher": "truth", "objects": "layers", "quality": ["noisy"],
+              "defects": [{"kind": kind, "where": where} for kind, where in kinds],
+              "object_masks": "masks/o.png", "defect_masks": "masks/d.png",
+              "pixel_size_nm": 2.0}  # fmt: skip
+    (tmp_path / "teacher_labels.jsonl").write_text(json.dumps(record))
+    (facts,) = (p.facts for p in read_teacher_labels(tmp_path))
+    assert (facts.objects, facts.quality, facts.qa) == ("layers", ("noisy",), ())
+    assert (facts.field_of_view_nm, facts.aspect) == (400.0, 2.0)
+    assert [d.where for d in facts.defects] == [
+        "at the top left", "at the top", "at the bottom right"
+    ]  # fmt: skip
+    # The second defect is covered by others: its place is all that is known.
+    assert [d.mask is None for d in facts.defects] == [False, True, False]
+    assert facts.extent_of(facts.defects[0]) == pytest.approx(0.1, abs=0.01)
+    assert facts.covered == pytest.approx(400 / 20000, rel=0.1)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_sixteen_bit_pictures_are_not_clipped(tmp_path, suffix):
+    ramp = np.linspace(5000, 60000, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / f"a.{suffix}")
+    pixels = RealPicture(tmp_path / f"a.{suffix}", "a", Facts()).read()
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (64, 64)
+    assert len(np.unique(pixels)) > 200
+
+
+def test_colour_is_read_as_grey(tmp_path):
+    colour = np.zeros((40, 50, 3), np.uint8)
+    colour[..., 1] = 100
+    Image.fromarray(colour).save(tmp_path / "a.png")
+    picture = RealPicture(tmp_path / "a.png", "a", Facts(), box=(5, 10, 25, 40))
+    pixels = picture.read()
+    assert pixels.shape == (20, 30)
+    np.testing.assert_allclose(pixels, 58.7, atol=1)
 
 
 def test_instances_give_count_and_mask(folder):

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_micrograph_vlm.evaluation.judging import judge, places_in, pointing, said_number
-from napari_micrograph_vlm.evaluation.report import confusions, table
-from napari_micrograph_vlm.evaluation.scores import Scores, wilson
+from napari_micrograph_vlm.datasets.questions import KINDS
+from napari_micrograph_vlm.evaluation.judging import (
+    SIZES,
+    YES_OR_NO,
+    judge,
+    near_size,
+    places_in,
+    pointing,
+    said_number,
+    said_percent,
+)
 from napari_micrograph_vlm.results import AttentionMap
 
 
@@ -27,8 +35,28 @@ from napari_micrograph_vlm.results import AttentionMap
         ("count", "about 20 lines", "20 lines", False),
         ("how many defects", "1 bridge", "1 break", True),
         ("how many defects", "no defect", "2 pores", False),
+        ("defect", "crack and pore", "Pore and crack.", True),
+        ("quality", "noisy and drift", "drift and noisy", True),
+        ("quality", "nothing", "Noisy", False),
+        ("largest where", "at the top", "At the top", True),
+        ("largest where", "at the top", "At the top left", False),
+        ("how large", "small, about 5 % of the picture", "Medium, about 5 % of the picture", True),
+        ("how large", "small, about 5 % of the picture", "Small, about 2 % of the picture", False),
+        ("how large in units", "about 20 % of the picture (about 96 nm)",
+         "About 20 % of the picture", True),
+        ("object size", "about 5 % of the picture", "small", False),
+        ("coverage", "about 30 % of the area", "about 40 % of the area", False),
+        ("half", "no, in the right half", "No, in the lower half", True),
+        ("half", "no, in the right half", "Yes", False),
+        ("more than", "yes", "Yes.", True),
+        ("is technique", "no, SEM", "no, TEM", True),
+        ("through", "yes, through the coating", "no, it stops inside", False),
+        ("direction", "vertical", "Vertical", True),
+        ("which larger", "the crack", "the pore", False),
+        ("compare defects", "the first region", "The first region", True),
+        ("compare kind", "yes, both show a crack", "Yes, both show a pore", False),
     ],
-)
+)  # fmt: skip
 def test_what_is_right(kind, truth, said, right):
     assert judge(kind, truth, said) is right
 
@@ -45,6 +73,22 @@ def test_numbers_are_read():
     assert said_number("many") is None
 
 
+def test_percentages_are_read():
+    assert said_percent("3 pores, about 20 % of the picture (about 96 nm)") == 20
+    assert said_percent("about 96 nm") is None
+
+
+def test_sizes_are_near_within_one_step():
+    assert near_size("about 20 % of the picture", "Large, about 30 % of the picture")
+    assert near_size("about 20 % of the picture", "about 20 % of the picture")
+    assert not near_size("about 20 % of the picture", "about 40 % of the picture")
+    assert not near_size("about 20 % of the picture", "medium")
+
+
+def test_every_judged_kind_is_a_kind():
+    assert {*SIZES, *YES_OR_NO} <= set(KINDS)
+
+
 def test_pointing_hits_a_token_that_the_mask_touches():
     values = np.zeros((4, 4), np.float32)
     values[1, 2] = 1
@@ -53,22 +97,3 @@ def test_pointing_hits_a_token_that_the_mask_touches():
     assert pointing(AttentionMap(values, "x"), mask) == (True, 1 / 16)
     mask[39, 40], mask[40, 40] = False, True
     assert pointing(AttentionMap(values, "x"), mask) == (False, 1 / 16)
-
-
-def test_wilson_interval():
-    low, high = wilson(8, 10)
-    assert (low, high) == (pytest.approx(0.490, abs=1e-3), pytest.approx(0.943, abs=1e-3))
-    assert wilson(0, 0) == (0.0, 1.0)
-
-
-def test_figures_and_table():
-    scores = Scores()
-    for truth, said in (("a", "a"), ("a", "b"), ("b", "b"), ("a", "a")):
-        scores.add("kind", truth == said, truth=truth, said=said, blind=said == "a", chance=0.1)
-    figures = scores.to_dict()
-    assert figures["kind"]["share"] == 0.75
-    assert figures["kind"]["majority"] == 0.75
-    assert figures["kind"]["blind"] == 0.5
-    assert figures["kind"]["by_truth"] == {"a": [2, 3], "b": [1, 1]}
-    assert "| kind | 4 | 0.750 |" in table(figures, "x")
-    assert "a → b (1)" in confusions(figures)

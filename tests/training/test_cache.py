@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,45 @@ def test_pictures_come_back(tmp_path):
     np.testing.assert_array_equal(back.defects[0].mask, mask_of(0, 0, 24, 24, (GRID, GRID)))
     assert found[1].facts.defects is None
     assert found[1].facts.object_mask is None
+
+
+def test_what_is_known_of_the_picture_comes_back(tmp_path):
+    facts = Facts(
+        object_size=0.125,
+        coverage=0.5,
+        quality=("noisy", "drift"),
+        through=False,
+        field_of_view_nm=1500.0,
+        information_bar=True,
+        aspect=1.5,
+    )
+    clean = Facts(quality=())
+    features = np.zeros((16, 3), np.float16)
+    write_shard(tmp_path, "a", [Picture(features, (WHOLE,), f) for f in (facts, clean)])
+    back, empty = (p.facts for p in read_shards(tmp_path)["a"])
+    assert (back.object_size, back.coverage, back.aspect) == (0.125, 0.5, 1.5)
+    assert back.quality == ("noisy", "drift")
+    assert back.through is False
+    assert back.information_bar is True
+    assert back.field_of_view_nm == 1500.0
+    assert empty.quality == ()  # clean, which is not unknown
+
+
+def test_older_records_leave_unknown_what_they_lack(tmp_path):
+    features = np.zeros((8, 3), np.float16)
+    write_shard(tmp_path, "a", [Picture(features, (ViewGrid(2, 4),), Facts(category="powder"))])
+    path = tmp_path / "a.json"
+    (record,) = json.loads(path.read_text())
+    known = {"category", "count", "source", "qa", "object_mask"}
+    record["facts"] = {k: v for k, v in record["facts"].items() if k in known}
+    path.write_text(json.dumps([record]))
+    facts = read_shards(tmp_path)["a"][0].facts
+    assert facts.category == "powder"
+    unknown = (facts.object_size, facts.coverage, facts.quality, facts.through,
+               facts.field_of_view_nm, facts.information_bar)  # fmt: skip
+    assert unknown == (None,) * 6
+    # The proportions of the picture are those of its whole view.
+    assert facts.aspect == 2.0
 
 
 def test_a_good_picture_is_not_an_unknown_one(tmp_path):

@@ -1,11 +1,10 @@
-"""Questions about defects: which, whether, where, how many, how large."""
+"""Questions about defects: which, whether, where, how many."""
 
 from __future__ import annotations
 
 from .asking import Asker, Builder, QuestionAnswer
 from .facts import places_text
-from .synthetic.truth import DEFECT_KINDS
-from .wording import NO_DEFECT, defects_text, extent_text, kinds_text, number_of
+from .wording import NO_DEFECT, defects_text, kinds_text, number_of
 
 __all__ = ["DEFECT_BUILDERS", "defect", "is_there"]
 
@@ -57,35 +56,47 @@ def _how_many_defects(a: Asker) -> QuestionAnswer | None:
 def _how_many_kind(a: Asker) -> QuestionAnswer | None:
     if a.facts.defects is None or not a.countable:
         return None
-    absent = [kind for kind in DEFECT_KINDS if kind not in a.facts.kinds]
-    if a.facts.kinds and a.rng.random() < 0.8:
-        kind = a.pick(a.facts.kinds)
+    # Lines are rough or not, but nobody counts roughness.
+    counted = [kind for kind in a.facts.kinds if kind != "edge roughness"]
+    if counted and a.rng.random() < 0.8:
+        kind = a.pick(counted)
         answer = number_of(kind, len(a.facts.of_kind(kind)))
         return a.make("how many kind", answer, a.facts.mask_of(kind), fields=a.named(kind))
-    kind = a.pick(absent)
+    kind = a.pick([kind for kind in a.absent if kind != "edge roughness"])
     return a.make("how many kind", f"no {kind}", fields=a.named(kind))
 
 
-def _how_large(a: Asker) -> QuestionAnswer | None:
-    kind = a.only_kind()
-    if kind is None or len(a.facts.of_kind(kind)) != 1:
+def _most_frequent(a: Asker) -> QuestionAnswer | None:
+    if not a.facts.defects or not a.countable:
         return None
-    extent = a.facts.of_kind(kind)[0].extent
-    if extent is None:
+    numbers = sorted(((len(a.facts.of_kind(kind)), kind) for kind in a.facts.kinds), reverse=True)
+    most, kind = numbers[0]
+    if most < 2 or (len(numbers) > 1 and numbers[1][0] == most):
         return None
-    return a.make("how large", extent_text(extent), a.facts.mask_of(kind), fields=a.named(kind))
+    return a.make("most frequent", kind, a.facts.mask_of(kind))
+
+
+def _through(a: Asker) -> QuestionAnswer | None:
+    cracks = a.facts.of_kind("crack")
+    if a.facts.through is None or not cracks:
+        return None
+    mask = a.facts.mask_of("crack")
+    if len(cracks) > 1:  # all of one sort
+        answer = "yes, through the coating" if a.facts.through else "no, they stop inside"
+        return a.make("through", answer, mask, wording="through several")
+    answer = "yes, through the coating" if a.facts.through else "no, it stops inside"
+    return a.make("through", answer, mask)
 
 
 def is_there(a: Asker) -> QuestionAnswer | None:
     """Ask whether there is a kind of defect; somewhat more often one that is there."""
     if a.facts.defects is None:
         return None
-    absent = [kind for kind in DEFECT_KINDS if kind not in a.facts.kinds]
-    if a.facts.kinds and a.rng.random() < 0.6:
+    if a.facts.kinds and a.rng.random() < 0.65:
         kind = a.pick(a.facts.kinds)
         answer = f"yes, {a.some(kind)}"
         return a.make("is there", answer, a.facts.mask_of(kind), fields=a.named(kind))
-    return a.make("is there", "no", fields=a.named(a.pick(absent)))
+    return a.make("is there", "no", fields=a.named(a.pick(a.absent)))
 
 
 DEFECT_BUILDERS: dict[str, Builder] = {
@@ -95,7 +106,8 @@ DEFECT_BUILDERS: dict[str, Builder] = {
     "where kind": _where_kind,
     "how many defects": _how_many_defects,
     "how many kind": _how_many_kind,
-    "how large": _how_large,
+    "most frequent": _most_frequent,
     "is there": is_there,
+    "through": _through,
 }
 """Kind of question -> what writes one."""

@@ -10,9 +10,19 @@ import numpy as np
 from ..results import Turn
 from .facts import Facts, Mask
 from .phrasings import phrase
+from .synthetic.truth import DEFECT_KINDS
 from .wording import SYNONYMS, article, plural
 
 __all__ = ["Asker", "Builder", "QuestionAnswer"]
+
+_ALIKE: tuple[tuple[str, str], ...] = (
+    ("bridge", "micro-bridge"),
+    ("missing hole", "closed hole"),
+    ("pore", "void"),
+    ("break", "broken particle"),
+    ("particle", "broken particle"),
+)
+"""Kinds that a person might call by each other's name; neither is denied where the other is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +108,13 @@ class Asker:
     def some(self, kind: str) -> str:
         """Return a kind with "a", or in the plural where there are several."""
         return article(kind) if len(self.facts.of_kind(kind)) == 1 else plural(kind)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The kinds of defect that are clearly not there."""
+        there = set(self.facts.kinds)
+        unfair = {name for pair in _ALIKE if there & set(pair) for name in pair}
+        return tuple(kind for kind in DEFECT_KINDS if kind not in there | unfair)
 
     @property
     def countable(self) -> bool:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .places import ACROSS, PLACES, SPREAD, Mask, on_grid, place_of, sides_of
 from .synthetic.truth import Micrograph
 
-__all__ = ["DefectFact", "Facts", "on_grid", "place_of", "places_text"]
-
-Mask = NDArray[np.bool_]
-
-ACROSS = "across the picture"
-SPREAD = "spread over the picture"
-
-_PLACES = (
-    ("at the top left", "at the top", "at the top right"),
-    ("on the left", "in the centre", "on the right"),
-    ("at the bottom left", "at the bottom", "at the bottom right"),
-)
-PLACES: tuple[str, ...] = (*(name for row in _PLACES for name in row), ACROSS, SPREAD)
-
-LONG = 0.7
-"""A defect longer than this share of the picture's side runs across it and has no one place."""
+__all__ = [
+    "ACROSS",
+    "PLACES",
+    "SPREAD",
+    "DefectFact",
+    "Facts",
+    "Mask",
+    "on_grid",
+    "place_of",
+    "places_text",
+]
 
 LARGEST_OBJECT_SHARE = 0.4
 """Objects that cover more of the picture are no place to look at."""
@@ -53,10 +48,19 @@ class DefectFact:
         """Where it lies, in words."""
         return self.place if self.mask is None else place_of(self.mask)
 
-    @property
-    def extent(self) -> float | None:
-        """Longer side of its bounding box as a share of the picture's, 0 to 1."""
-        return None if self.mask is None else _extent(self.mask)
+    def extent(self, aspect: float | None = None) -> float | None:
+        """Longer side of its bounding box as a share of the picture's longer side, 0 to 1.
+
+        Parameters
+        ----------
+        aspect : float, optional
+            Width over height of the picture, where the mask's grid does not keep it.
+        """
+        if self.mask is None:
+            return None
+        rows, columns = sides_of(self.mask)
+        wide = aspect or self.mask.shape[1] / self.mask.shape[0]
+        return max(rows / max(wide, 1.0), columns * min(wide, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,20 @@ class Facts:
         Questions and answers of a teacher.
     source : str
         ``"synthetic"`` or the name of the real data.
+    object_size : float or None
+        Mean diameter or width of the objects as a share of the picture's shorter side, 0 to 1.
+    coverage : float or None
+        Share of the picture that the objects cover; see :attr:`covered`.
+    quality : tuple of str or None
+        What is wrong with the picture: noisy, blurred, astigmatic, charging, drift; empty: nothing.
+    through : bool or None
+        Whether the cracks run through the whole coating.
+    field_of_view_nm : float or None
+        Width of the picture in nanometres.
+    information_bar : bool or None
+        Whether the picture has the microscope's bar of text below.
+    aspect : float or None
+        Width of the picture over its height; that of the masks where it is not known.
     """
 
     category: str | None = None
@@ -96,11 +114,42 @@ class Facts:
     description: str | None = None
     qa: tuple[tuple[str, str], ...] = ()
     source: str = "synthetic"
+    object_size: float | None = None
+    coverage: float | None = None
+    quality: tuple[str, ...] | None = None
+    through: bool | None = None
+    field_of_view_nm: float | None = None
+    information_bar: bool | None = None
+    aspect: float | None = None
 
     @classmethod
-    def of(cls, micrograph: Micrograph) -> Facts:
-        """Take the truth of a synthetic micrograph."""
+    def of(cls, micrograph: Micrograph, box: tuple[int, int, int, int] | None = None) -> Facts:
+        """Take the truth of a synthetic micrograph.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+            A picture and its truth.
+        box : (int, int, int, int), optional
+            The window ``y0, x0, y1, x1`` in pixels in which sizes, field of view, information bar
+            and cracked-through coatings are to be true. Masks, count and names of size and density
+            are those of the whole picture all the same.
+        """
+        height, width = micrograph.image.shape[:2]
+        y0, x0, y1, x1 = box or (0, 0, height, width)
+        rows, columns = y1 - y0, x1 - x0
+        bar = max(y1 - (height - micrograph.bar_rows), 0)
+        cracks = [d.mask for d in micrograph.defects if d.kind == "crack"]
+        # A crack that the window cuts may end outside it.
+        whole = all(mask[y0:y1, x0:x1].sum() == mask.sum() for mask in cracks)
         return cls(
+            object_size=micrograph.object_size / min(rows, columns) or None,
+            quality=tuple(micrograph.quality),
+            through=micrograph.through if cracks and whole else None,
+            field_of_view_nm=micrograph.pixel_size_nm * columns,
+            # A bar of which only a sliver is inside is neither there nor absent.
+            information_bar=None if 0 < bar < 0.6 * micrograph.bar_rows else bar > 0,
+            aspect=columns / rows,
             category=micrograph.category,
             technique=micrograph.technique,
             objects=micrograph.objects,
@@ -131,6 +180,25 @@ class Facts:
         union: Mask = np.logical_or.reduce([mask for mask in found if mask is not None])
         return union
 
+    def extent_of(self, defect: DefectFact) -> float | None:
+        """Longer side of a defect as a share of the picture's longer side, 0 to 1."""
+        return defect.extent(self.aspect)
+
+    @property
+    def object_extent(self) -> float | None:
+        """Mean size of the objects as a share of the picture's longer side, 0 to 1."""
+        if self.object_size is None:
+            return None
+        aspect = self.aspect or 1.0
+        return self.object_size * min(aspect, 1 / aspect)
+
+    @property
+    def covered(self) -> float | None:
+        """Share of the picture that the objects cover, 0 to 1, from their mask if need be."""
+        if self.coverage is not None or self.object_mask is None:
+            return self.coverage
+        return float(self.object_mask.mean())
+
     @property
     def object_focus(self) -> Mask | None:
         """The objects' mask where they cover little enough of the picture to be pointed at."""
@@ -138,22 +206,6 @@ class Facts:
             return None
         share = float(self.object_mask.mean())
         return self.object_mask if 0 < share < LARGEST_OBJECT_SHARE else None
-
-
-def place_of(mask: Mask) -> str:
-    """Name the place of a mask on a grid of three by three.
-
-    Parameters
-    ----------
-    mask : (h, w) bool array
-        At least one pixel is True.
-    """
-    if _extent(mask) > LONG:
-        return ACROSS
-    rows, columns = np.nonzero(mask)
-    row = int(3 * (rows.mean() + 0.5) / mask.shape[0])
-    column = int(3 * (columns.mean() + 0.5) / mask.shape[1])
-    return _PLACES[row][column]
 
 
 def places_text(defects: tuple[DefectFact, ...]) -> str | None:
@@ -167,33 +219,3 @@ def places_text(defects: tuple[DefectFact, ...]) -> str | None:
     if len(places) == 2 and places[1] in (ACROSS, SPREAD):
         return places[1]
     return " and ".join(places)
-
-
-def on_grid(mask: Mask, side: int) -> Mask:
-    """Bring a mask to a grid of ``side`` by ``side`` cells; a cell is True where any pixel is.
-
-    The grid covers the picture whatever its proportions, so that masks can be kept in one array.
-    """
-    return _along(_along(mask, side).T, side).T
-
-
-def _along(mask: Mask, side: int) -> Mask:
-    """Change the number of rows to ``side``."""
-    height = mask.shape[0]
-    if height <= side:
-        nearest: Mask = mask[np.arange(side) * height // side]
-        return nearest
-    starts = np.arange(side) * height // side
-    return np.logical_or.reduceat(mask, starts, axis=0)
-
-
-def _extent(mask: Mask) -> float:
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    if not len(rows):
-        return 0.0
-    return float(
-        max(
-            (rows[-1] - rows[0] + 1) / mask.shape[0],
-            (columns[-1] - columns[0] + 1) / mask.shape[1],
-        )
-    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .about_defects import defect, is_there
 from .about_samples import objects
+from .about_sizes import UNITS, single
 from .asking import Asker, QuestionAnswer
 from .facts import places_text
 from .phrasings import phrase
-from .synthetic.truth import DEFECT_KINDS
-from .wording import count_text, extent_text, number_of
+from .shapes import direction_of
+from .wording import count_text, extent_text, number_of, share_text
 
 __all__ = ["follow_up"]
 
@@ -27,8 +28,8 @@ def follow_up(a: Asker) -> QuestionAnswer | None:
             "follow-up", answer, a.facts.object_focus, wording="and how many", turns=turns
         )
     if first.kind == "is there":
-        second = a.pick(a.facts.kinds if a.facts.kinds and a.rng.random() < 0.5 else DEFECT_KINDS)
-        present = second in a.facts.kinds
+        present = bool(a.facts.kinds) and bool(a.rng.random() < 0.55)
+        second = a.pick(a.facts.kinds if present else a.absent)
         answer = f"yes, {a.some(second)}" if present else "no"
         mask = a.facts.mask_of(second) if present else None
         return a.make(
@@ -51,18 +52,37 @@ def follow_up(a: Asker) -> QuestionAnswer | None:
     return _about_defect(a, turns)
 
 
+_ASPECTS = ("and where", "and how many", "and how large", "and how large in units", "and direction")
+_SHARES = (0.4, 0.24, 0.14, 0.11, 0.11)
+
+
 def _about_defect(a: Asker, turns: list[tuple[str, str]]) -> QuestionAnswer | None:
-    """Ask where, how many or how large the defect of the last answer is."""
+    """Ask where, how many or how large the defect of the last answer is, or which way it runs."""
     kind = a.only_kind()
     if kind is None:
         return None
     found, mask = a.facts.of_kind(kind), a.facts.mask_of(kind)
-    what = ("and where", "and how many", "and how large")[int(a.rng.choice(3, p=(0.5, 0.3, 0.2)))]
+    what = _ASPECTS[int(a.rng.choice(len(_ASPECTS), p=_SHARES))]
     if what == "and where":
         return a.make("follow-up", places_text(found), mask, wording=what, turns=turns)
     if what == "and how many":
         answer = number_of(kind, len(found)) if a.countable else None
         return a.make("follow-up", answer, mask, wording=what, turns=turns)
-    extent = found[0].extent if len(found) == 1 else None
-    answer = None if extent is None else extent_text(extent)
-    return a.make("follow-up", answer, mask, wording=what, turns=turns)
+    one = single(a)
+    extent = None if one is None else a.facts.extent_of(one[0])
+    if one is None or extent is None:
+        return None
+    if what == "and direction":
+        answer = direction_of(one[1], a.facts.aspect)
+        return a.make("follow-up", answer, mask, wording=what, turns=turns)
+    if what == "and how large":
+        return a.make("follow-up", extent_text(extent), mask, wording=what, turns=turns)
+    asked = phrase("how large", a.rng, a.named(kind), held_out=a.held_out)
+    return a.make(
+        "follow-up",
+        share_text(extent),
+        mask,
+        wording=what,
+        turns=[*turns, (asked, extent_text(extent))],
+        fields={"unit": a.pick(UNITS)},
+    )

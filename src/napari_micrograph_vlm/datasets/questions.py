@@ -5,31 +5,87 @@ from __future__ import annotations
 import numpy as np
 
 from .about_defects import DEFECT_BUILDERS
+from .about_pictures import PICTURE_BUILDERS
 from .about_samples import SAMPLE_BUILDERS
+from .about_sizes import SIZE_BUILDERS
 from .asking import Asker, Builder, QuestionAnswer
+from .comparisons import PAIR_KINDS
 from .facts import Facts
 from .follow_ups import follow_up
 
-__all__ = ["BUILDERS", "KIND_SHARES", "Asker", "QuestionAnswer", "ask_about", "questions_about"]
+__all__ = [
+    "BUILDERS",
+    "KINDS",
+    "KIND_SHARES",
+    "Asker",
+    "QuestionAnswer",
+    "ask_about",
+    "questions_about",
+]
 
-BUILDERS: dict[str, Builder] = {**SAMPLE_BUILDERS, **DEFECT_BUILDERS, "follow-up": follow_up}
+BUILDERS: dict[str, Builder] = {
+    **SAMPLE_BUILDERS,
+    **DEFECT_BUILDERS,
+    **SIZE_BUILDERS,
+    **PICTURE_BUILDERS,
+    "follow-up": follow_up,
+}
 """Kind of question -> what writes one."""
 
+KINDS: tuple[str, ...] = (*BUILDERS, *PAIR_KINDS)
+"""Every kind of question, those about two regions last."""
+
 KIND_SHARES: dict[str, float] = {
-    "category": 2.0,
-    "defect": 3.0,
-    "where": 6.0,
-    "where kind": 5.0,
+    # Places, counts and sizes are the hardest: they are asked for most.
+    "where": 9.0,
+    "where kind": 7.0,
+    "follow-up": 4.5,
+    "count": 5.0,
+    "how many defects": 3.5,
+    "how many kind": 2.0,
+    "how large": 3.0,
+    "how large in units": 2.0,
+    "object size": 1.2,
+    "object size in units": 0.8,
+    "coverage": 1.2,
+    "largest where": 3.0,
+    "half": 2.0,
+    "more than": 1.2,
+    "defect": 3.5,
+    "category": 3.0,
     "present": 1.5,
-    "is there": 1.5,
-    "follow-up": 4.0,
-    "how many defects": 2.0,
-    "count": 3.0,
+    "is there": 2.0,
+    "describe": 1.5,
+    "defect shape": 1.0,
+    "most frequent": 0.4,
     "technique": 0.5,
+    "is technique": 0.3,
     "is sample": 0.5,
     "shape": 0.5,
+    "ordered": 0.4,
+    "noisy or blurred": 0.7,
+    "is quality": 0.9,
+    "information bar": 0.4,
+    # Few pictures can be asked these.
+    "direction": 3.0,
+    "which larger": 3.0,
+    "through": 3.0,
+    "field of view": 0.25,
 }
 """How often a kind is trained on, against 1 for the others."""
+
+_THINNED: dict[str, tuple[str, float]] = {
+    "present": ("yes", 0.4),
+    "technique": ("SEM", 0.3),
+    "quality": ("nothing", 0.35),
+    "noisy or blurred": ("no", 0.2),
+    "is quality": ("no", 0.2),
+    "information bar": ("no", 0.5),
+}
+"""Kind -> how its commoner answer starts, and which share of those is kept.
+
+Without it an answer given blindly would be right too often.
+"""
 
 
 def ask_about(
@@ -61,7 +117,7 @@ def ask_about(
         if len(found) >= n:
             break
         item = BUILDERS[kinds[i]](asker)
-        if item is not None:
+        if item is not None and _kept(item, rng):
             found.append(item)
     return found
 
@@ -69,7 +125,15 @@ def ask_about(
 def questions_about(
     facts: Facts, rng: np.random.Generator, *, held_out: bool = False
 ) -> list[QuestionAnswer]:
-    """Write one question of every kind that the facts can answer."""
+    """Write one question of every kind that the facts can answer.
+
+    Common answers to questions of yes or no are left out now and then, as :func:`ask_about` does.
+    """
     asker = Asker(facts, rng, held_out)
     made = (build(asker) for build in BUILDERS.values())
-    return [item for item in made if item is not None]
+    return [item for item in made if item is not None and _kept(item, rng)]
+
+
+def _kept(item: QuestionAnswer, rng: np.random.Generator) -> bool:
+    start, share = _THINNED.get(item.kind, ("", 1.0))
+    return share == 1 or not item.answer.startswith(start) or bool(rng.random() < share)

@@ -5,7 +5,6 @@ The pictures are read where they lie and never copied: they are not ours to redi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import SourceError
-from .facts import ACROSS, SPREAD, DefectFact, Facts
-from .synthetic.truth import CATEGORIES
+from ..readers.micrograph import read_micrograph
+from ..regions import Cutout
+from .facts import ACROSS, SPREAD, DefectFact, Facts, Mask, on_grid
+from .synthetic.truth import CATEGORIES, DEFECT_KINDS
 
 __all__ = ["RealPicture", "facts_of_record", "in_test", "read_teacher_labels"]
 
@@ -37,6 +37,12 @@ _KINDS = {
     "delamination": "delamination",
 }
 """The teacher's names -> ours; grain boundaries and missing parts have none."""
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+"""Shares of red, green and blue in grey."""
+
+_MASK_SIDE = 192
+"""Masks beside records are kept on a grid of so many cells a side, or thousands fill the memory."""
 
 _PLACES = {
     "spread": SPREAD,
@@ -82,13 +88,22 @@ class RealPicture:
         return in_test(self.group)
 
     def read(self) -> NDArray[np.uint8]:
-        """Return the pixels, (H, W) uint8: colour figures are grey micrographs in RGB files."""
-        with Image.open(self.path) as image:
-            pixels = np.asarray(image.convert("L"))
-        if self.box is None:
-            return pixels
-        y0, x0, y1, x1 = self.box
-        return pixels[y0:y1, x0:x1]
+        """Return the pixels, (H, W) uint8: colour figures are grey micrographs in RGB files.
+
+        Raises
+        ------
+        SourceError
+            If the file is missing or damaged.
+        """
+        pixels: NDArray[Any] = read_micrograph(self.path).array
+        if pixels.dtype != np.uint8 or pixels.ndim != 2:
+            # As the plugin shows it: 16 bit between its percentiles.
+            seen = Cutout.of_array(pixels).read().pixels
+            grey = seen if seen.ndim == 2 else seen[..., :3] @ _LUMINANCE
+            pixels = np.round(255 * grey)
+        y0, x0, y1, x1 = self.box or (0, 0, *pixels.shape)
+        window: NDArray[np.uint8] = pixels[y0:y1, x0:x1].astype(np.uint8, copy=False)
+        return window
 
 
 def in_test(group: str) -> bool:
@@ -98,7 +113,7 @@ def in_test(group: str) -> bool:
 
 
 def read_teacher_labels(folder: Path) -> Iterator[RealPicture]:
-    """Read the labelled pictures of a folder.
+    """Read the labelled pictures of a folder; records and masks that are broken are left out.
 
     Parameters
     ----------
@@ -110,39 +125,82 @@ def read_teacher_labels(folder: Path) -> Iterator[RealPicture]:
     SourceError
         If there is no such file.
     """
-    labels = folder / LABELS_FILE
-    if not labels.is_file():
-        raise SourceError(f"{folder} holds no {LABELS_FILE}; give the folder that does.")
-    with labels.open(encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            path = folder / record["image"]
-            yield RealPicture(path, str(record["group"]), facts_of_record(record))
+    # Imported here: that module takes the name of the file from this one.
+    from .labelled import read_labelled
+
+    for record in read_labelled(folder).records:
+        try:
+            facts = _with_masks(facts_of_record(record), record, folder)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError):
+            continue  # read_labelled names broken lines; a wrong field inside one is left out here
+        yield RealPicture(folder / record["image"], str(record["group"]), facts)
 
 
 def facts_of_record(record: dict[str, Any]) -> Facts:
-    """Take the facts of one record; what the teacher left open stays unknown."""
-    category = record["category"] if record["category"] in CATEGORIES else None
-    count: int | str | None = record["count"]
-    if count == "not countable":
-        count = None
+    """Take the facts of one record; what is null or missing stays unknown.
+
+    Parameters
+    ----------
+    record : dict
+        A line of ``teacher_labels.jsonl``, of a teacher or of synthetic truth.
+    """
+    category = record.get("category")
+    category = category if category in CATEGORIES else None
+    count = record.get("count")
+    technique, shape = record.get("technique"), record.get("shape")
+    exact = record.get("teacher") == "truth"
+    quality = record.get("quality")
     facts = Facts(
         category=category,
-        technique=record["technique"] if record["technique"] in _TECHNIQUES else None,
-        objects=_objects(category),
-        count=count,
-        density=record["density"],
-        orientation=record["orientation"],
-        contrast=record["contrast"],
-        arrangement=record["arrangement"],
-        defects=_defects(record["defects"]),
-        shape=record["shape"] if record["shape"] != "none" else None,
-        description=record["description"] or None,
-        qa=tuple((str(q), str(a)) for q, a in record["qa"]),
-        source="teacher",
+        technique=technique if technique in _TECHNIQUES else None,
+        objects=record.get("objects") or _objects(category),
+        count=None if count == "not countable" else count,
+        density=record.get("density"),
+        orientation=record.get("orientation"),
+        contrast=record.get("contrast"),
+        arrangement=record.get("arrangement"),
+        defects=_defects(record.get("defects"), category),
+        shape=shape if shape != "none" else None,
+        description=record.get("description") or None,
+        # What follows from exact truth is asked in many more words than a record holds.
+        qa=() if exact else tuple((str(q), str(a)) for q, a in record.get("qa") or ()),
+        source="synthetic" if exact else "teacher",
+        quality=None if quality is None else tuple(map(str, quality)),
     )
     # Without a name for the objects a count has nothing to count.
     return facts if facts.objects else replace(facts, count=None)
+
+
+def _with_masks(facts: Facts, record: dict[str, Any], folder: Path) -> Facts:
+    """Add the masks that a record names: of the objects, and of each defect by its number."""
+    if record.get("object_masks"):
+        objects = _mask_image(folder / str(record["object_masks"])) > 0
+        wide = objects.shape[1]
+        pixel = record.get("pixel_size_nm")
+        facts = replace(
+            facts,
+            object_mask=on_grid(objects, _MASK_SIDE),
+            aspect=wide / objects.shape[0],
+            field_of_view_nm=float(pixel) * wide if pixel else None,
+        )
+    if record.get("defect_masks") and facts.defects:
+        ids = _mask_image(folder / str(record["defect_masks"]))
+        masks: list[Mask] = [ids == i for i in range(1, len(facts.defects) + 1)]
+        facts = replace(
+            facts,
+            aspect=ids.shape[1] / ids.shape[0],
+            # A defect that others cover keeps its place alone.
+            defects=tuple(
+                replace(d, mask=on_grid(mask, _MASK_SIDE)) if mask.any() else d
+                for d, mask in zip(facts.defects, masks, strict=True)
+            ),
+        )
+    return facts
+
+
+def _mask_image(path: Path) -> NDArray[Any]:
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def _objects(category: str | None) -> str | None:
@@ -155,13 +213,21 @@ def _objects(category: str | None) -> str | None:
     }.get(category or "")
 
 
-def _defects(found: list[dict[str, str]]) -> tuple[DefectFact, ...] | None:
+def _defects(
+    found: list[dict[str, Any]] | None, category: str | None
+) -> tuple[DefectFact, ...] | None:
     """Take the defects that have a name of ours; None where one has not."""
+    if found is None:
+        return None
     defects = []
     for item in found:
-        if item["kind"] == "none visible":
+        name = item["kind"]
+        if name == "none visible":
             continue
-        if item["kind"] not in _KINDS:
+        kind = _KINDS.get(name, name if name in DEFECT_KINDS else None)
+        if kind is None:
             return None
-        defects.append(DefectFact(_KINDS[item["kind"]], place=_PLACES.get(item["where"])))
+        if kind == "break" and name == "broken part" and category in ("particles", "powder"):
+            kind = "broken particle"
+        defects.append(DefectFact(kind, place=_PLACES.get(item.get("where") or "")))
     return tuple(defects)

@@ -5,35 +5,56 @@ from __future__ import annotations
 from .facts import Facts, places_text
 
 __all__ = [
+    "STEPS",
     "SYNONYMS",
     "article",
     "count_text",
+    "cover_text",
     "defects_text",
     "describe",
     "extent_text",
     "kinds_text",
     "number_of",
     "plural",
+    "share_text",
+    "step_of",
 ]
 
 NO_DEFECT = "no defect"
+
+STEPS: tuple[int, ...] = (1, 2, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100)
+"""Sizes are said in these steps, in per cent."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "bridge": ("short", "bridging"),
     "break": ("open", "line break"),
     "necking": ("thinning", "pinching"),
-    "missing hole": ("closed hole", "missing contact"),
+    "missing hole": ("missing contact",),
     "pattern collapse": ("collapsed pattern", "collapse"),
     "particle": ("foreign particle",),
     "residue": ("scum", "stain"),
-    "pore": ("void", "hole in the coating"),
+    "pore": ("hole in the coating",),
     "delamination": ("peeling", "detachment"),
     "blister": ("bubble",),
     "agglomerate": ("cluster", "clump"),
+    "micro-bridge": ("microbridge",),
+    "closed hole": ("blocked hole", "unopened hole"),
+    "void": ("cavity",),
+    "edge roughness": ("line edge roughness", "LER"),
+    "broken particle": ("fragment", "cracked particle"),
 }
 """Other names that a user may ask with; answers keep the first name."""
 
-_UNCOUNTED = ("necking", "residue", "delamination", "pattern collapse")
+_UNCOUNTED = (
+    "necking",
+    "residue",
+    "delamination",
+    "pattern collapse",
+    "edge roughness",
+    # and what else they are called
+    *("thinning", "pinching", "scum", "peeling", "detachment", "collapse", "collapsed pattern"),
+    *("bridging", "line edge roughness", "LER"),
+)
 _NUMBERS = ((17, 15), (24, 20), (39, 30), (69, 50), (100, 80))
 
 
@@ -46,9 +67,13 @@ def article(name: str) -> str:
 
 def plural(name: str) -> str:
     """Return the plural of a defect's name."""
-    if name.endswith(("s", "ing")) or name in ("residue", "delamination", "scum", "collapse"):
+    head, *rest = name.split(" in ")
+    if name in _UNCOUNTED or head.endswith("s"):
         return name
-    return name + ("es" if name.endswith(("ch", "sh")) else "s")
+    if head.endswith("y") and head[-2] not in "aeiou":
+        head = head[:-1] + "ie"
+    head += "es" if head.endswith(("ch", "sh")) else "s"
+    return " in ".join((head, *rest))
 
 
 def number_of(kind: str, n: int) -> str:
@@ -68,6 +93,27 @@ def count_text(count: int | str) -> str:
     return "more than 100"
 
 
+def step_of(share: float) -> int:
+    """Round a share, 0 to 1, to the nearest of the ``STEPS`` in per cent."""
+    return min(STEPS, key=lambda step: abs(step - 100 * share))
+
+
+def share_text(share: float) -> str:
+    """Say how large something is: ``"about 20 % of the picture"``.
+
+    Parameters
+    ----------
+    share : float
+        Its length over that of the picture's longer side, 0 to 1.
+    """
+    return f"about {step_of(share)} % of the picture"
+
+
+def cover_text(share: float) -> str:
+    """Say how much something covers, 0 to 1: ``"about 20 % of the area"``."""
+    return f"about {step_of(share)} % of the area"
+
+
 def extent_text(extent: float) -> str:
     """Say how large a defect is: a class and its rounded share of the picture's side.
 
@@ -77,9 +123,7 @@ def extent_text(extent: float) -> str:
         Longer side of its bounding box over the picture's, 0 to 1.
     """
     size = "small" if extent < 0.1 else "medium" if extent < 0.3 else "large"
-    steps = (2, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100)
-    percent = min(steps, key=lambda step: abs(step - 100 * extent))
-    return f"{size}, about {percent} % of the picture"
+    return f"{size}, {share_text(extent)}"
 
 
 def kinds_text(facts: Facts) -> str:

@@ -120,6 +120,9 @@ def read_shards(folder: Path, known: Iterable[str] = ()) -> dict[str, list[Pictu
             stop = start + record["tokens"]
             views = tuple(ViewGrid(int(v[0]), int(v[1]), tuple(v[2:])) for v in record["views"])
             facts = _facts_from_json(record["facts"], masks)
+            if facts.aspect is None:
+                # Masks are kept on a square grid; the whole view has the picture's proportions.
+                facts = replace(facts, aspect=views[0].columns / views[0].rows)
             pictures.append(Picture(features[start:stop], views, facts))
             start = stop
         found[path.stem] = pictures
@@ -183,4 +186,6 @@ def _facts_from_json(record: dict[str, Any], masks: NDArray[np.bool_]) -> Facts:
     mask = values.pop("object_mask", None)
     values["object_mask"] = None if mask is None else masks[mask]
     values["qa"] = tuple((q, a) for q, a in values.get("qa", ()))
+    if values.get("quality") is not None:
+        values["quality"] = tuple(values["quality"])
     return Facts(**values)
