@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["readable_length"]
+__all__ = ["in_metres", "readable_length"]
 
 _STEPS = ("pm", "nm", "µm", "mm", "m")
 
@@ -22,11 +22,11 @@ def readable_length(*values: float, unit: str, digits: int = 3) -> str:
     digits : int
         Significant digits of the largest.
     """
-    metres = _in_metres(unit)
+    metres = in_metres(unit)
     largest = max(map(abs, values))
     if metres is not None and largest > 0:
         for step in _STEPS:
-            factor = metres / (_in_metres(step) or 1.0)
+            factor = metres / (in_metres(step) or 1.0)
             # 999.6 would round to 1000: the next unit reads better.
             if float(f"{largest * factor:.{digits}g}") < 1000:
                 break
@@ -40,7 +40,8 @@ def _plain(value: float, digits: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _in_metres(unit: str) -> float | None:
+def in_metres(unit: str) -> float | None:
+    """Return how many metres a unit is; None where it is no length."""
     registry = _registry()
     try:
         return float(registry.Quantity(1, unit).to("m").magnitude)

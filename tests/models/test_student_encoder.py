@@ -49,6 +49,44 @@ def test_kind_and_place_of_a_token_are_seen() -> None:
     torch.testing.assert_close(shuffled[:, 1:], base[:, 1:][:, order], atol=1e-5, rtol=1e-4)
 
 
+@torch.no_grad()
+def test_a_new_place_is_nearly_as_strong_as_what_is_there() -> None:
+    encoder = make_model(initializer_range=0.02).image_encoder
+    content = encoder.project(torch.randn(500, encoder.feature_size)).std()
+    places = encoder.place(token_positions(12, 12))
+    assert float(places.std(0).mean() / content) == pytest.approx(0.8, rel=0.1)
+    # Neighbours are alike: slow waves come first.
+    grid = places.view(12, 12, -1)
+    near, far = (grid[1:] - grid[:-1]).norm(dim=-1), (grid[6:] - grid[:-6]).norm(dim=-1)
+    assert near.mean() < far.mean()
+
+
+def test_what_is_added_later_is_zero_at_first() -> None:
+    encoder = make_model().image_encoder
+    assert not encoder.memory_place.out.weight.any()
+    assert not encoder.amount.out.weight.any()
+    assert encoder.amount.things.weight.any()
+
+
+def test_the_second_region_is_told_from_the_first() -> None:
+    model = make_model()
+    features = torch.randn(1, 8, model.image_encoder.feature_size)
+    positions = token_positions(2, 2).repeat(2, 1)[None]
+    kinds = torch.tensor([[0] * 4 + [2] * 4])
+    both = model.encode(features, positions, kinds)
+    swapped = model.encode(features.roll(4, 1), positions, kinds)
+    assert not torch.allclose(both[:, 0], swapped[:, 0], atol=1e-4)
+    assert not torch.allclose(both[:, 1:5], swapped[:, 5:], atol=1e-3)
+    # Without kinds only the places would count, which are the same in both.
+    same = torch.zeros_like(kinds)
+    torch.testing.assert_close(
+        model.encode(features, positions, same)[:, 0],
+        model.encode(features.roll(4, 1), positions, same)[:, 0],
+        atol=1e-5,
+        rtol=1e-4,
+    )
+
+
 def test_statistics_standardise_the_features() -> None:
     encoder = make_model().image_encoder
     features = torch.randn(50, 4, encoder.feature_size) * 3 + 5

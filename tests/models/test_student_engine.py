@@ -68,7 +68,9 @@ def _teacher_forced(
     start = len(ids)
     pixels = processor.image_processor([v.pixels for v in student.prepare(region).views])
     images = model.encode(
-        model.backbone_features(pixels), seen.layout.positions()[None], seen.layout.kinds()[None]
+        model.backbone_features(pixels),
+        seen.layouts[0].positions()[None],
+        seen.layouts[0].kinds()[None],
     )
     for _ in range(count):
         logits = model.decoder(
@@ -150,7 +152,7 @@ def test_attention_forced_on_a_token_shows_at_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     region = make_region(*shape)
-    layout = student._eyes.look(region, tiled, lambda: None).layout
+    layout = student._eyes.look(region, tiled, lambda: None).layouts[0]
     target = torch.tensor([0.9, 0.1])
     far = (layout.positions() - target).abs().sum(1) - layout.kinds() * 0.01
     forced = torch.zeros(len(far))
@@ -240,7 +242,7 @@ def test_answers_depend_on_the_image_not_on_what_was_asked_before(student: Stude
     [
         ("  ", 1, "Type a question first"),
         (QUESTION, 0, "Draw a region first"),
-        (QUESTION, 2, "one region at a time"),
+        (QUESTION, 3, "two regions at most"),
         ("defect " * 300, 1, "too long"),
     ],
 )

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny_student import make_model
+from torch.overrides import TorchFunctionMode
 
+from napari_micrograph_vlm.models.student import learning
 from napari_micrograph_vlm.models.student.encoder import token_positions
 from napari_micrograph_vlm.models.student.losses import (
     contrastive_loss,
@@ -145,6 +149,96 @@ def test_each_loss_can_be_removed(
     )
     torch.testing.assert_close(output.loss, total)
     output.loss.backward()
+
+
+@pytest.mark.parametrize(
+    ("removed", "spared"),
+    [
+        ({"itc"}, {"contrastive_loss"}),
+        ({"itm"}, {"match"}),
+        ({"itc", "itm"}, {"contrastive_loss", "match", "text_encoder"}),
+        ({"lm"}, {"language_loss", "words"}),
+        ({"grounding"}, {"grounding_loss", "attention"}),
+        ({"lm", "grounding"}, {"language_loss", "words", "grounding_loss", "attention", "decoder"}),
+    ],
+)
+def test_a_removed_loss_costs_nothing(
+    model: MvaemaModel,
+    batch: dict[str, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    removed: set[str],
+    spared: set[str],
+) -> None:
+    done: set[str] = set()
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda *_: done.add(name)
+
+    def watch(room: Any, name: str) -> None:
+        work = getattr(room, name)
+        monkeypatch.setattr(room, name, lambda *a, **k: (done.add(name), work(*a, **k))[1])
+
+    for name in ("contrastive_loss", "language_loss", "grounding_loss"):
+        watch(learning, name)
+    watch(model, "match")
+    model.decoder.cls.register_forward_hook(note("words"))
+    model.decoder.bert.register_forward_hook(note("decoder"))
+    model.text_encoder.register_forward_hook(note("text_encoder"))
+
+    def asked(_module: object, _args: object, given: dict[str, Any]) -> None:
+        if given["output_attentions"]:
+            done.add("attention")
+
+    model.decoder.bert.register_forward_pre_hook(asked, with_kwargs=True)
+    everything = {"contrastive_loss", "match", "text_encoder", "language_loss", "words"}
+    everything |= {"grounding_loss", "attention", "decoder"}
+    model(**batch)
+    assert done == everything
+    done.clear()
+    weights = model.config.loss_weights
+    model.config.loss_weights = weights | dict.fromkeys(removed, 0.0)
+    loss = model(**batch).loss
+    assert done == everything - spared
+    assert torch.isfinite(loss)
+
+
+class _Made(TorchFunctionMode):
+    """Notes what makes tensors without saying where."""
+
+    MAKERS = (
+        "arange",
+        "zeros",
+        "ones",
+        "full",
+        "empty",
+        "tensor",
+        "eye",
+        "rand",
+        "randn",
+        "linspace",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nowhere: list[str] = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in [getattr(torch, name) for name in self.MAKERS] and kwargs.get("device") is None:
+            self.nowhere.append(func.__name__)
+        return func(*args, **kwargs)
+
+
+def test_a_step_makes_its_tensors_where_the_model_is(
+    model: MvaemaModel, batch: dict[str, torch.Tensor]
+) -> None:
+    # On a GPU a tensor made elsewhere ends the training; a clone has no GPU to try.
+    kinds = torch.zeros(IMAGES, TOKENS, dtype=torch.long)
+    given = batch | {"kinds": kinds, "image_mask": torch.ones(IMAGES, TOKENS).bool()}
+    with _Made() as made:
+        torch.arange(3)
+        model(**given)
+    assert made.nowhere == ["arange"]  # the one above
 
 
 def test_losses_reach_every_trainable_weight_but_not_the_backbone(

@@ -7,57 +7,30 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..datasets.comparisons import PairQuestion
 from ..datasets.questions import QuestionAnswer, ask_about
 from ..datasets.statements import ASPECT_SHARES, ASPECTS, aspect_value, statement
 from ..errors import QuestionError
-from ..models.student.encoder import token_positions
-from ..models.student.processing import MvaemaProcessor
+from ..models.student.processing import Dialogue, MvaemaProcessor
 from ..results import Turn
+from .pairs import Pair, PairChoice, questions_about_pair
 from .recipe import Recipe
 from .shards import Picture, token_shares
+from .tensors import ImageTensors, image_tensors, pair_tensors
 
-__all__ = ["Batches", "ImageTensors", "image_tensors"]
-
-
-@dataclass(frozen=True)
-class ImageTensors:
-    """Image tokens of several regions, padded to one length.
-
-    Attributes
-    ----------
-    features : (B, N, F) float16 tensor
-        Backbone features.
-    positions : (B, N, 2) float32 tensor
-        Places (y, x) in the region, 0 to 1.
-    kinds : (B, N) int64 tensor
-        0 for the view of the whole, 1 for a tile.
-    mask : (B, N) bool tensor or None
-        False for padding; None where there is none.
-    """
-
-    features: Tensor
-    positions: Tensor
-    kinds: Tensor
-    mask: Tensor | None
+__all__ = ["Batches", "ImageTensors", "image_tensors", "pair_tensors"]
 
 
-def image_tensors(pictures: Sequence[Picture]) -> ImageTensors:
-    """Stack the tokens of pictures."""
-    longest = max(p.tokens for p in pictures)
-    features = np.zeros((len(pictures), longest, pictures[0].features.shape[1]), np.float16)
-    positions = torch.zeros(len(pictures), longest, 2)
-    kinds = torch.zeros(len(pictures), longest, dtype=torch.long)
-    mask = torch.zeros(len(pictures), longest, dtype=torch.bool)
-    for i, picture in enumerate(pictures):
-        features[i, : picture.tokens] = picture.features
-        places = [token_positions(v.rows, v.columns, v.box) for v in picture.views]
-        positions[i, : picture.tokens] = torch.cat(places)
-        kinds[i, picture.views[0].tokens : picture.tokens] = 1
-        mask[i, : picture.tokens] = True
-    padded = None if bool(mask.all()) else mask
-    return ImageTensors(torch.from_numpy(features), positions, kinds, padded)
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One dialogue, about which entry of the batch it is, and the shares of what it names."""
+
+    dialogue: Dialogue
+    image: int
+    shares: NDArray[np.float32] | None
 
 
 class Batches:
@@ -89,6 +62,7 @@ class Batches:
         self.synthetic: list[Picture] = []
         self.tiled: list[Picture] = []
         self.real: list[Picture] = []
+        self._partners = {False: PairChoice(), True: PairChoice()}
         self._queues: dict[int, list[Picture]] = {}
 
     def add(self, pictures: Sequence[Picture], *, real: bool = False) -> None:
@@ -100,9 +74,16 @@ class Batches:
                 self.tiled.append(picture)
             else:
                 self.synthetic.append(picture)
+            self._partners[real].add(picture)
 
     def draw(self, step: int) -> dict[str, Tensor]:
         """Return the arguments of the model for one step."""
+        every = self.recipe.pairs_every
+        # Not in the steps with statements, which come first: those are long enough.
+        if every and step % every == every - 1:
+            pairs = self.collate_pairs(self._pairs())
+            if pairs is not None:
+                return pairs
         pictures = self._pictures()
         if step % self.recipe.statements_every:
             return self.collate(pictures)
@@ -124,17 +105,44 @@ class Batches:
             What one statement about each picture speaks of; none are written without.
         """
         images = image_tensors(pictures)
-        found: dict[str, Tensor] = {
-            "features": images.features,
-            "positions": images.positions,
-            "kinds": images.kinds,
-        }
-        if images.mask is not None:
-            found["image_mask"] = images.mask
-        found |= self._dialogues(pictures, images.features.shape[1])
+        found = images.arguments() | self._dialogues(pictures, images.features.shape[1])
         if aspect is not None:
             found |= self._statements(pictures, aspect)
         return found
+
+    def collate_pairs(self, pairs: Sequence[Pair]) -> dict[str, Tensor] | None:
+        """Write questions that compare and return the model's arguments; None without any.
+
+        Parameters
+        ----------
+        pairs : sequence of (Picture, Picture)
+            The batch; pairs about which nothing can be asked are left out.
+        """
+        asked = [(p, questions_about_pair(p, self.rng, self.recipe.rows_an_image)) for p in pairs]
+        asked = [(pair, items) for pair, items in asked if items]
+        if not asked:
+            return None
+        images = pair_tensors([pair for pair, _ in asked])
+        rows: list[_Row] = []
+        for i, (pair, items) in enumerate(asked):
+            for item in items:
+                others = [other for other in items if other is not item]
+                shares = _pair_shares(item, pair)
+                rows += self._row(item, self._idle_turn(others), i, shares)
+        return images.arguments() | self._tensors(rows, images.features.shape[1])
+
+    def _pairs(self) -> list[Pair]:
+        pairs = []
+        n_real = round(self.recipe.real_share * self.recipe.pairs_a_step)
+        n_real = n_real if len(self.real) > 1 else 0
+        for pool, n, real in (
+            (self.synthetic, self.recipe.pairs_a_step - n_real, False),
+            (self.real, n_real, True),
+        ):
+            partners = self._partners[real]
+            if len(partners) > 1 and pool:
+                pairs += [(p, partners.partner(p, self.rng)) for p in self._take(pool, n)]
+        return pairs
 
     def _pictures(self) -> list[Picture]:
         recipe = self.recipe
@@ -158,44 +166,59 @@ class Batches:
         return taken
 
     def _dialogues(self, pictures: Sequence[Picture], tokens: int) -> dict[str, Tensor]:
-        ids, labels, words, rows, targets = [], [], [], [], []
+        rows: list[_Row] = []
         for i, picture in enumerate(pictures):
             items = ask_about(picture.facts, self.rng, self.recipe.rows_an_image)
             for item in items:
-                spans = [(0, len(item.answer))] if item.grounded is not None else []
-                try:
-                    dialogue = self.processor.encode_dialogue(
-                        self._turns(item, items),
-                        item.question,
-                        item.answer,
-                        max_length=self.max_length,
-                        grounded=spans,
-                    )
-                except QuestionError:  # a long description of a teacher
-                    continue
-                ids.append(dialogue.ids)
-                labels.append(dialogue.labels)
-                words.append([int(mark) for mark in dialogue.grounded])
-                rows.append(i)
-                targets.append(_target(item, picture, tokens))
-        padded = self.processor.pad_rows(ids)
+                others = [other for other in items if other is not item and not other.turns]
+                turns = item.turns or self._idle_turn(others)
+                shares = (
+                    None if item.grounded is None else token_shares(item.grounded, picture.views)
+                )
+                rows += self._row(item, turns, i, shares)
+        return self._tensors(rows, tokens)
+
+    def _row(
+        self,
+        item: QuestionAnswer | PairQuestion,
+        turns: tuple[Turn, ...],
+        image: int,
+        shares: NDArray[np.float32] | None,
+    ) -> list[_Row]:
+        """Return the row of one question; none where it is too long."""
+        spans = [] if shares is None else [(0, len(item.answer))]
+        try:
+            dialogue = self.processor.encode_dialogue(
+                turns, item.question, item.answer, max_length=self.max_length, grounded=spans
+            )
+        except QuestionError:  # a long description of a teacher
+            return []
+        return [_Row(dialogue, image, shares)]
+
+    def _tensors(self, rows: Sequence[_Row], tokens: int) -> dict[str, Tensor]:
+        """Pad dialogues, and the shares of what they name to ``tokens`` image tokens."""
+        targets = np.zeros((len(rows), tokens), np.float32)
+        for target, row in zip(targets, rows, strict=True):
+            if row.shares is not None:
+                target[: len(row.shares)] = row.shares
+        padded = self.processor.pad_rows([row.dialogue.ids for row in rows])
+        words = [[int(mark) for mark in row.dialogue.grounded] for row in rows]
         return {
             "input_ids": padded,
             "attention_mask": (padded != self.processor.pad).long(),
-            "labels": self.processor.pad_rows(labels, -100),
+            "labels": self.processor.pad_rows([row.dialogue.labels for row in rows], -100),
             "grounding_words": self.processor.pad_rows(words, 0).bool(),
-            "rows_to_image": torch.tensor(rows),
-            "grounding_target": torch.from_numpy(np.stack(targets)),
+            "rows_to_image": torch.tensor([row.image for row in rows]),
+            "grounding_target": torch.from_numpy(targets),
         }
 
-    def _turns(self, item: QuestionAnswer, items: Sequence[QuestionAnswer]) -> tuple[Turn, ...]:
-        """Return the turns a question needs; now and then one that it does not need.
+    def _idle_turn(self, others: Sequence[QuestionAnswer | PairQuestion]) -> tuple[Turn, ...]:
+        """Return now and then an earlier turn that the question does not need.
 
-        People go on to something else in the same conversation: an earlier turn must not confuse.
+        People go on to something else in the same conversation: that must not confuse.
         """
-        others = [other for other in items if other is not item and not other.turns]
-        if item.turns or not others or self.rng.random() >= self.recipe.idle_turns:
-            return item.turns
+        if not others or self.rng.random() >= self.recipe.idle_turns:
+            return ()
         other = others[int(self.rng.integers(len(others)))]
         return (Turn(other.question, other.answer),)
 
@@ -214,8 +237,16 @@ class Batches:
         }
 
 
-def _target(item: QuestionAnswer, picture: Picture, tokens: int) -> np.ndarray:
-    target = np.zeros(tokens, dtype=np.float32)
-    if item.grounded is not None:
-        target[: picture.tokens] = token_shares(item.grounded, picture.views)
-    return target
+def _pair_shares(item: PairQuestion, pair: Pair) -> NDArray[np.float32] | None:
+    """Return which share of what is named lies in each token of both wholes."""
+    if all(mask is None for mask in item.grounded):
+        return None
+    parts = [
+        np.zeros(picture.views[0].tokens, np.float32)
+        if mask is None
+        else token_shares(mask, picture.views[:1])
+        for mask, picture in zip(item.grounded, pair, strict=True)
+    ]
+    shares = np.concatenate(parts)
+    total = shares.sum()
+    return shares / total if total else shares

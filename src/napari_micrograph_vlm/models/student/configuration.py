@@ -61,6 +61,8 @@ class MvaemaConfig(PreTrainedConfig):
         Strides of the backbone whose features make up a token; finer ones keep small defects.
     position_frequencies : int
         Octaves of the Fourier features of a token's place.
+    amounts : int
+        Learnt things whose amounts are summed over the tokens of a region.
     projection_dim : int
         Size of the space in which images and statements are compared.
     loss_weights : dict of str to float
@@ -102,6 +104,7 @@ class MvaemaConfig(PreTrainedConfig):
     token_size: int = 32
     feature_strides: list[int] | tuple[int, ...] = (8, 16, 32)
     position_frequencies: int = 6
+    amounts: int = 64
     projection_dim: int = 128
     loss_weights: dict[str, float] | None = None
     grounding_layers: list[int] | tuple[int, ...] = (2, 3)

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from math import exp, log
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from time import perf_counter
 
 import numpy as np
 import torch
 
 from ... import __version__
-from ...errors import Cancelled, ModelError, QuestionError
+from ...errors import QuestionError
 from ...labelling import check_labels
 from ...regions import Region
-from ...results import Answer, AttentionMap, Classification, Provenance, Question
+from ...results import Answer, AttentionMap, Classification, Provenance, Question, Turn
 from ..base import ModelInput
 from ..views import prepare_views
+from .encoder import REGIONS
+from .guards import OneAtATime, advice_on_memory, stop_if
 from .loading import choose_device, load_parts, revision_of
-from .memory import ImageMemory
 from .modeling import MvaemaModel
+from .physical import Expander, plain, scale_of
 from .processing import MvaemaProcessor
-from .scoring import dialogues, label_questions, score_answers
-from .seeing import Eyes
+from .scoring import label_questions, score_labels
+from .seeing import Eyes, Seen
 from .threads import one_thread
-from .tokenization import Detokenizer
-from .wording import METHOD, answer_map, answer_words
-from .writing import Step, write
+from .wording import Scribe, maps_of
+from .writing import write
 
 __all__ = ["Student"]
 
-LABELS_AT_ONCE = 64
-
-_POLL = 0.05
-"""Seconds between two looks at whether a waiting question was stopped."""
-
 
 class Student:
-    """The bundled model: looks at one region at a time, on any laptop.
+    """The bundled model: looks at one region, or compares two, on any laptop.
 
     Made by :meth:`load`. It answers by greedy decoding: the same question on the same region
     gets the same answer.
@@ -64,7 +58,7 @@ class Student:
         self.name = str(model.config.name)
         self.revision = revision
         self.device = str(device)
-        self._busy = Lock()
+        self._queue = OneAtATime()
         self._eyes = Eyes(self.model, processor.image_processor, self.prepare)
         # Special tokens are never written; [EOS] (2) ends an answer.
         self._hidden = torch.zeros(processor.vocab_size, dtype=torch.bool, device=device)
@@ -89,7 +83,7 @@ class Student:
         """
         chosen = choose_device(device)
         model, processor = load_parts(path)
-        with _advice_on_memory():
+        with advice_on_memory():
             return cls(model, processor, revision=revision_of(path), device=str(chosen))
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
@@ -115,34 +109,33 @@ class Student:
         text = question.text.strip().encode("utf-8", "replace").decode()
         if not text:
             raise QuestionError("Type a question first.")
-        region = self._only_region(question.regions)
+        _check_regions(question.regions)
         longest = self._max_length
         most = max(min(max_tokens, longest // 2), 1)
-        dialogue = self.processor.encode_dialogue(question.turns, text, max_length=longest - most)
-        detokenizer = self.processor.detokenizer()
-        steps: list[Step] = []
-        with self._alone(cancel), torch.inference_mode(), _advice_on_memory():
-            seen = self._eyes.look(region, question.tiled, partial(_stop_if, cancel))
+        # The model has never read the lengths that follow its own words.
+        turns = [Turn(turn.question, plain(turn.answer)) for turn in question.turns]
+        dialogue = self.processor.encode_dialogue(turns, text, max_length=longest - most)
+        expander = Expander(scale_of(question.regions), text)
+        scribe = Scribe(self.processor.detokenizer(), expander, on_text)
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
             with one_thread():
                 while True:
-                    _stop_if(cancel, detokenizer)
+                    stop_if(cancel, scribe.text)
                     step = next(writer, None)
                     if step is None:
                         break
-                    steps.append(step)
-                    _tell(on_text, detokenizer.push(step.token))
-            _tell(on_text, detokenizer.finish())
-            attention = torch.stack([step.attention for step in steps]).cpu().numpy()
-        words = answer_words(detokenizer, steps, attention, seen.layout)
+                    scribe.push(step)
+            scribe.finish()
         return Answer(
             question=text,
-            text=detokenizer.text,
-            regions=(region,),
-            attention=(answer_map(detokenizer, attention, seen.layout),),
-            words=words,
-            confidence=exp(sum(log(max(s.probability, 1e-30)) for s in steps) / len(steps)),
-            provenance=self._provenance(started, seen.layout.tiles),
+            text=scribe.text,
+            regions=tuple(question.regions),
+            attention=scribe.maps(seen.layouts),
+            words=scribe.words(seen.layouts),
+            confidence=scribe.confidence,
+            provenance=self._provenance(started, seen.layouts[0].tiles),
             turns=question.turns,
         )
 
@@ -164,20 +157,24 @@ class Student:
         names = check_labels(labels)
         if not regions:
             raise QuestionError("Draw a region first.")
-        config = self.model.config
-        probabilities, maps, tiles = [], [], 1
-        with self._alone(cancel), torch.inference_mode(), _advice_on_memory():
+        temperature = self.model.config.temperature
+        stop = partial(stop_if, cancel)
+        probabilities, tiles = [], 1
+        maps: list[AttentionMap] = []
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             with one_thread():
-                prior = self._prior(names, cancel)
+                prior = self._prior(names, stop)
             for count, region in enumerate(regions, start=1):
-                seen = self._eyes.look(region, None, partial(_stop_if, cancel))
+                seen = self._eyes.look(region, None, stop)
                 with one_thread():
-                    scores, attention = self._score(seen.memory, names, cancel)
-                calibrated = (scores - prior) / config.temperature
+                    scores, attention = score_labels(
+                        self.model, self.processor, seen.memory, names, stop
+                    )
+                calibrated = (scores - prior) / temperature
                 probabilities.append(calibrated.softmax(0).cpu().numpy())
                 best = attention[int(calibrated.argmax())].cpu().numpy()
-                maps.append(AttentionMap(seen.layout.to_map(best), METHOD))
-                tiles = max(tiles, seen.layout.tiles)
+                maps += maps_of(seen.layouts, best)
+                tiles = max(tiles, seen.layouts[0].tiles)
                 if on_region is not None:
                     on_region(count)
         return Classification(
@@ -189,18 +186,6 @@ class Student:
             threshold=threshold,
         )
 
-    @contextmanager
-    def _alone(self, cancel: Event | None) -> Iterator[None]:
-        """Wait until no other thread uses the model: panel and console share it."""
-        _stop_if(cancel)
-        while not self._busy.acquire(timeout=_POLL):
-            _stop_if(cancel)
-        try:
-            _stop_if(cancel)
-            yield
-        finally:
-            self._busy.release()
-
     @property
     def _max_length(self) -> int:
         return int(self.model.config.text_config.max_position_embeddings)
@@ -209,71 +194,28 @@ class Student:
         seconds = perf_counter() - started
         return Provenance(self.name, self.revision, self.device, seconds, __version__, tiles=tiles)
 
-    @staticmethod
-    def _only_region(regions: Sequence[Region]) -> Region:
-        if not regions:
-            raise QuestionError("Draw a region first.")
-        if len(regions) > 1:
-            raise QuestionError(
-                f"The bundled model looks at one region at a time, not at {len(regions)}; "
-                "ask about one of them, or choose a larger model."
-            )
-        return regions[0]
+    def _look(
+        self, regions: Sequence[Region], tiled: bool | None, check: Callable[[], None]
+    ) -> Seen:
+        if len(regions) == 1:
+            return self._eyes.look(regions[0], tiled, check)
+        return self._eyes.look_at_two(regions, check)
 
-    def _score(
-        self, memory: ImageMemory, labels: Sequence[str], cancel: Event | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean over questions of the labels' scores (K,), and their attention (K, N)."""
-        questions, _ = label_questions(labels, self.model.config.domain or {})
-        scores, attention = [], []
-        for question in questions:
-            rows = dialogues(self.processor, question, self._max_length)
-            for start in range(0, len(rows), LABELS_AT_ONCE):
-                _stop_if(cancel)
-                some = score_answers(self.model, memory, rows[start : start + LABELS_AT_ONCE])
-                scores.append(some[0])
-                attention.append(some[1])
-        return (
-            torch.cat(scores).view(len(questions), -1).mean(0),
-            torch.cat(attention).view(len(questions), len(labels), -1).mean(0),
-        )
-
-    def _prior(self, labels: Sequence[str], cancel: Event | None) -> torch.Tensor:
+    def _prior(self, labels: Sequence[str], check: Callable[[], None]) -> torch.Tensor:
         """Return what the labels score without a picture, as far as it is to be taken off."""
         _, known = label_questions(labels, self.model.config.domain or {})
         share = float((self.model.config.calibration or {}).get("known" if known else "free", 0))
         if not share:
             return torch.zeros(len(labels), device=self.model.device)
-        return share * self._score(self._eyes.nothing().memory, labels, cancel)[0]
+        nothing = self._eyes.nothing().memory
+        return share * score_labels(self.model, self.processor, nothing, labels, check)[0]
 
 
-def _stop_if(cancel: Event | None, detokenizer: Detokenizer | None = None) -> None:
-    if cancel is not None and cancel.is_set():
-        raise Cancelled(detokenizer.text if detokenizer is not None else "")
-
-
-def _tell(on_text: Callable[[str], None] | None, piece: str) -> None:
-    if on_text is not None and piece:
-        on_text(piece)
-
-
-@contextmanager
-def _advice_on_memory() -> Iterator[None]:
-    """Turn running out of memory into advice."""
-    short = False
-    try:
-        yield
-    except MemoryError:
-        short = True
-    except RuntimeError as error:
-        short = isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
-        if not short:
-            raise
-    if short:
-        # Out of the except block, whose traceback would keep the tensors alive.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        raise ModelError(
-            "There is not enough memory for this region; "
-            "close other programs, choose the device 'cpu', or ask without tiles."
+def _check_regions(regions: Sequence[Region]) -> None:
+    if not regions:
+        raise QuestionError("Draw a region first.")
+    if len(regions) > REGIONS:
+        raise QuestionError(
+            f"The bundled model compares two regions at most, not {len(regions)}; "
+            "choose two of them, or ask about each alone."
         )

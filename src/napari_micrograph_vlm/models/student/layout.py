@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..base import ModelInput
-from .encoder import token_positions
+from .encoder import KINDS_A_REGION, TILE, WHOLE, token_positions
 
 __all__ = ["Layout"]
 
@@ -64,10 +64,23 @@ class Layout:
         ]
         return torch.cat(places)
 
-    def kinds(self) -> Tensor:
-        """Return 0 for tokens of the whole and 1 for those of tiles, (N,) int64."""
-        sizes = [rows * columns for rows, columns in self.grids]
-        return (torch.arange(sum(sizes)) >= sizes[0]).long()
+    def kinds(self, region: int = 0) -> Tensor:
+        """Return which tokens are of the whole and which of tiles, (N,) int64.
+
+        Parameters
+        ----------
+        region : int
+            0 for the first region that is looked at, 1 for the second; see
+            :class:`.encoder.ImageEncoder`.
+        """
+        rows, columns = self.grids[0]
+        tiles = torch.arange(self.tokens) >= rows * columns
+        return region * KINDS_A_REGION + torch.where(tiles, TILE, WHOLE)
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of all views."""
+        return sum(rows * columns for rows, columns in self.grids)
 
     def to_map(self, shares: NDArray[Any]) -> NDArray[np.float32]:
         """Bring the shares of all tokens onto one grid that covers the region exactly.

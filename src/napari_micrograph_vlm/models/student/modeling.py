@@ -15,7 +15,7 @@ from transformers.utils.generic import ModelOutput
 
 from .configuration import MvaemaConfig
 from .crossing import mask_cross_attention
-from .encoder import ImageEncoder, token_positions
+from .encoder import Addition, ImageEncoder, token_positions
 from .learning import answer_losses, statement_losses
 from .memory import ImageMemory
 
@@ -223,10 +223,15 @@ class MvaemaModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> Any:
+        # It is called for the modules only that have weights of their own.
         super()._init_weights(module)
         if isinstance(module, ImageEncoder):
             nn.init.normal_(module.cls, std=self.config.initializer_range)
             nn.init.zeros_(module.feature_mean)
             nn.init.ones_(module.feature_deviation)
+            # Features are standardised: of so many, each weighted at random, this is the sum.
+            module.place.strengthen(self.config.initializer_range * module.feature_size**0.5)
+        elif isinstance(module, Addition):
+            nn.init.zeros_(module.weight)
         elif module is self:
             nn.init.constant_(self.logit_scale, 2.6592)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from .modeling import MvaemaModel
 from .processing import Dialogue, MvaemaProcessor
 from .writing import fork, read_prefix
 
-__all__ = ["LabelQuestion", "label_questions", "score_answers"]
+__all__ = ["LABELS_AT_ONCE", "LabelQuestion", "label_questions", "score_answers", "score_labels"]
+
+LABELS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,46 @@ def score_answers(
     weight = marked.to(shown.dtype)[..., None]
     attention = (shown * weight).sum(1) / weight.sum(1).clamp_min(1)
     return scores, attention
+
+
+def score_labels(
+    model: MvaemaModel,
+    processor: MvaemaProcessor,
+    memory: ImageMemory,
+    labels: Sequence[str],
+    check: Callable[[], None],
+) -> tuple[Tensor, Tensor]:
+    """Score labels as answers to every question that tells them apart.
+
+    Parameters
+    ----------
+    model : MvaemaModel
+        In eval mode.
+    processor : MvaemaProcessor
+        Turns text to tokens.
+    memory : ImageMemory
+        Of one region.
+    labels : sequence of str
+        Class names.
+    check : callable
+        Called between batches; raises to stop.
+
+    Returns
+    -------
+    scores, attention : (K,) and (K, N) float tensors
+        Mean over the questions, as :func:`score_answers` gives them.
+    """
+    questions, _ = label_questions(labels, model.config.domain or {})
+    longest = int(model.config.text_config.max_position_embeddings)
+    scores, attention = [], []
+    for question in questions:
+        rows = dialogues(processor, question, longest)
+        for start in range(0, len(rows), LABELS_AT_ONCE):
+            check()
+            some = score_answers(model, memory, rows[start : start + LABELS_AT_ONCE])
+            scores.append(some[0])
+            attention.append(some[1])
+    return (
+        torch.cat(scores).view(len(questions), -1).mean(0),
+        torch.cat(attention).view(len(questions), len(labels), -1).mean(0),
+    )

@@ -1,4 +1,4 @@
-"""Look at a region once and remember it."""
+"""Look at a region, or at two together, once and remember them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...regions import Region
-from ..base import ModelInput
+from ..base import ModelInput, View
 from .layout import Layout
 from .memory import ImageMemory
 from .modeling import MvaemaModel
@@ -23,28 +24,37 @@ from .threads import one_thread
 __all__ = ["Eyes", "Seen"]
 
 REMEMBERED = 8
-"""Regions whose image embeddings are kept for a further question."""
+"""Regions and pairs whose image embeddings are kept for a further question."""
 VIEWS_AT_ONCE = 4
+
+Key = tuple[tuple[bytes, ...], ...]
+"""For each region looked at, what tells its views from others."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A region as the text layers see it.
+    """One region, or two, as the text layers see them.
 
     Attributes
     ----------
-    layout : Layout
-        Where its tokens lie.
+    layouts : tuple of Layout
+        Where the tokens of each region lie.
     memory : ImageMemory
-        Keys and values of its tokens.
+        Keys and values of all their tokens.
+    wholes : tuple of (N, F) float tensor
+        Backbone features of the view of each whole region.
     """
 
-    layout: Layout
+    layouts: tuple[Layout, ...]
     memory: ImageMemory
+    wholes: tuple[torch.Tensor, ...]
 
 
 class Eyes:
-    """The image half of the student, with a memory of the last regions.
+    """The image half of the student, with a memory of what it saw last.
 
     Parameters
     ----------
@@ -65,7 +75,8 @@ class Eyes:
         self._model = model
         self._image_processor = image_processor
         self._prepare = prepare
-        self._kept: OrderedDict[bytes, Seen] = OrderedDict()
+        self._kept: OrderedDict[Key, Seen] = OrderedDict()
+        self._wholes: OrderedDict[bytes, torch.Tensor] = OrderedDict()
         self._nothing: Seen | None = None
 
     def look(self, region: Region, tiled: bool | None, check: Callable[[], None]) -> Seen:
@@ -82,26 +93,12 @@ class Eyes:
             Called before and after the work and between views; raises to stop.
         """
         check()
-        given = self._prepare(region, tiled)
-        key = _digest(given)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        features = []
-        # Two pictures or fewer are too little work to share out, see `one_thread`.
-        with one_thread() if len(given.views) <= 2 else nullcontext():
-            for pictures in _alike([view.pixels for view in given.views]):
-                check()
-                pixels = self._image_processor(pictures).to(self._model.device)
-                features.append(self._model.backbone_features(pixels).flatten(0, 1))
-            check()
-            layout = Layout.of(given, self._model.config.token_size)
-            seen = self._remember(layout, torch.cat(features))
-        self._kept[key] = seen
-        while len(self._kept) > REMEMBERED:
-            self._kept.popitem(last=False)
+        return self._see([self._prepare(region, tiled)], check)
+
+    def look_at_two(self, regions: Sequence[Region], check: Callable[[], None]) -> Seen:
+        """Encode two regions together, each whole; the backbone need not look at one again."""
         check()
-        return seen
+        return self._see([self._prepare(region, False) for region in regions], check)
 
     def nothing(self) -> Seen:
         """Return how a picture without content is seen: every token has the mean features."""
@@ -110,25 +107,68 @@ class Eyes:
             side = config.image_size // config.token_size
             layout = Layout(((side, side),), ((0.0, 0.0, 1.0, 1.0),))
             mean = self._model.image_encoder.feature_mean.expand(side * side, -1)
-            self._nothing = self._remember(layout, mean)
+            self._nothing = self._remember((layout,), mean, (mean,))
         return self._nothing
 
-    def _remember(self, layout: Layout, features: torch.Tensor) -> Seen:
+    def _see(self, given: Sequence[ModelInput], check: Callable[[], None]) -> Seen:
+        key = tuple(tuple(map(_digest, each.views)) for each in given)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        features, wholes = [], []
+        # Two pictures or fewer are too little work to share out, see `one_thread`.
+        with one_thread() if sum(len(each.views) for each in given) <= 2 else nullcontext():
+            for each, digests in zip(given, key, strict=True):
+                check()
+                wholes.append(self._whole(each.views[0], digests[0]))
+                features.append(wholes[-1])
+                for pictures in _alike([view.pixels for view in each.views[1:]]):
+                    check()
+                    features.append(self._backbone(pictures))
+            check()
+            layouts = tuple(Layout.of(each, self._model.config.token_size) for each in given)
+            seen = self._remember(layouts, torch.cat(features), tuple(wholes))
+        _keep(self._kept, key, seen)
+        check()
+        return seen
+
+    def _whole(self, view: View, digest: bytes) -> torch.Tensor:
+        """Return the backbone features of a whole region; a pair shares them with its members."""
+        found = self._wholes.get(digest)
+        if found is None:
+            found = self._backbone([view.pixels])
+        _keep(self._wholes, digest, found)
+        return found
+
+    def _backbone(self, pictures: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        pixels = self._image_processor(pictures).to(self._model.device)
+        return self._model.backbone_features(pixels).flatten(0, 1)
+
+    def _remember(
+        self, layouts: tuple[Layout, ...], features: torch.Tensor, wholes: tuple[torch.Tensor, ...]
+    ) -> Seen:
         device = self._model.device
+        positions = torch.cat([layout.positions() for layout in layouts])
+        kinds = torch.cat([layout.kinds(region) for region, layout in enumerate(layouts)])
         embeddings = self._model.encode(
-            features[None],
-            layout.positions()[None].to(device),
-            layout.kinds()[None].to(device),
+            features[None], positions[None].to(device), kinds[None].to(device)
         )
-        return Seen(layout, self._model.remember(embeddings))
+        return Seen(layouts, self._model.remember(embeddings), wholes)
 
 
-def _digest(given: ModelInput) -> bytes:
-    """Return what tells one input from another, some milliseconds for the largest."""
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    """Keep the values used last."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > REMEMBERED:
+        kept.popitem(last=False)
+
+
+def _digest(view: View) -> bytes:
+    """Return what tells one view from another, some milliseconds for all of a large region."""
     digest = blake2b(digest_size=16)
-    for view in given.views:
-        digest.update(repr((view.pixels.shape, view.box)).encode())
-        digest.update(np.ascontiguousarray(view.pixels).data)
+    digest.update(repr((view.pixels.shape, view.box)).encode())
+    digest.update(np.ascontiguousarray(view.pixels).data)
     return digest.digest()
 
 
@@ -140,4 +180,5 @@ def _alike(pictures: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.ui
             yield group
             group = []
         group.append(picture)
-    yield group
+    if group:
+        yield group
