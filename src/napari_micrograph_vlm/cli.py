@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import __version__
+from .commands import data, evaluate, train
 from .errors import MicrographError, QuestionError, RegionError
 
 if TYPE_CHECKING:
@@ -122,13 +123,20 @@ def ask(
     image: Image,
     question: Annotated[str, typer.Argument(help="What to ask.", show_default=False)],
     region: Annotated[
-        str | None,
-        typer.Option("--region", help="y0,x0,y1,x1 in pixels; the whole image by default."),
+        list[str] | None,
+        typer.Option(
+            "--region",
+            help="y0,x0,y1,x1 in pixels; the whole image by default. Give two to compare them.",
+        ),
     ] = None,
     as_json: AsJson = False,
     overlay: Annotated[
         Path | None,
-        typer.Option("--overlay", help="Save where the model looked as a PNG picture."),
+        typer.Option(
+            "--overlay",
+            help="Save where the model looked as a PNG picture; of two regions the second one's "
+            "goes beside it.",
+        ),
     ] = None,
     model: ModelName = None,
     device: Device = "auto",
@@ -139,8 +147,8 @@ def ask(
         ),
     ] = None,
 ) -> None:
-    """Ask a question about a micrograph or a region of it."""
-    box = parse_region(region)
+    """Ask a question about a micrograph, a region of it, or two to compare."""
+    boxes = [parse_region(text) for text in region or ()]
     if overlay is not None:
         from .picture import check_target
 
@@ -151,11 +159,15 @@ def ask(
     from .api import load_model
 
     _check(image, model)
-    answer: Answer = ask_model(image, question, box, load_model(model, device), tiled=tiles)  # type: ignore[assignment]
+    answer: Answer = ask_model(  # type: ignore[assignment]
+        image, question, boxes or None, load_model(model, device), tiled=tiles
+    )
     if overlay is not None:
         from .picture import save_overlay
 
-        save_overlay(overlay, answer.regions[0], answer.attention[0])
+        for i, (where, looked) in enumerate(zip(answer.regions, answer.attention, strict=True)):
+            name = overlay.name if i == 0 else f"{overlay.stem}-{i + 1}{overlay.suffix}"
+            save_overlay(overlay.with_name(name), where, looked)
     print(answer.to_json() if as_json else _answer_text(answer))
 
 
@@ -211,7 +223,12 @@ def models(as_json: AsJson = False) -> None:
         print(f"    {entry.path}")
 
 
-def parse_region(text: str | None) -> tuple[float, float, float, float] | None:
+app.add_typer(data.app, name="data")
+app.add_typer(evaluate.app, name="evaluate")
+app.command()(train.train)
+
+
+def parse_region(text: str) -> tuple[float, float, float, float]:
     """Read ``y0,x0,y1,x1``.
 
     Raises
@@ -219,8 +236,6 @@ def parse_region(text: str | None) -> tuple[float, float, float, float] | None:
     RegionError
         If the text is not four finite numbers.
     """
-    if text is None:
-        return None
     try:
         y0, x0, y1, x1 = (float(part) for part in text.split(","))
     except ValueError:
@@ -247,16 +262,19 @@ def _answer_text(answer: Answer) -> str:
     made = answer.provenance
     how = f"{made.model} on {made.device}, {made.seconds:.2f} s"
     lines = [answer.text, f"  confidence {answer.confidence:.2f}; {how}"]
-    for region, attention in zip(answer.regions, answer.attention, strict=True):
+    for number, (region, attention) in enumerate(
+        zip(answer.regions, answer.attention, strict=True), start=1
+    ):
+        place = f" in region {number}" if len(answer.regions) > 1 else ""
         if not attention.has_focus:
-            lines.append("  The model looked at nothing in particular.")
+            lines.append(f"  The model looked at nothing in particular{place}.")
             continue
         rows, columns = attention.values.shape
         row, column = attention.peak
         height, width = region.shape
         y = region.box[0] - 0.5 + (row + 0.5) * height / rows
         x = region.box[1] - 0.5 + (column + 0.5) * width / columns
-        lines.append(f"  looked most at row {y:.0f}, column {x:.0f}")
+        lines.append(f"  looked most at row {y:.0f}, column {x:.0f}{place}")
     return "\n".join(lines)
 
 

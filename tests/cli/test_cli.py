@@ -59,6 +59,27 @@ def test_overlay_picture(run, model, image, tmp_path):
     assert saturation[-60:, -50:].mean() > 10 * max(saturation[:60, :200].mean(), 1)
 
 
+def test_two_regions_are_compared_in_their_order_and_each_has_its_overlay(
+    run, model, image, tmp_path
+):
+    target = tmp_path / "looked.png"
+    code, out, _ = run(
+        "ask",
+        image,
+        "Which region has more defects?",
+        *("--region", "0,0,20,20"),
+        *("--region", "20,20,40,50"),
+        *("--overlay", target),
+    )
+    assert code == 0
+    assert [r.box for r in model.asked[0].regions] == [(0, 0, 20, 20), (20, 20, 40, 50)]
+    assert "in region 1" in out
+    assert "in region 2" in out
+    with Image.open(target) as first, Image.open(tmp_path / "looked-2.png") as second:
+        assert first.width == first.height
+        assert second.width > second.height
+
+
 def test_classify_prints_the_best_first(run, model, image):
     code, out, err = run("classify", image, "--labels", "crack, pore,particle", "--top", 2)
     assert (code, err) == (0, "")

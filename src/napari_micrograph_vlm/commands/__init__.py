@@ -1,0 +1,1 @@
+"""The larger jobs of the command line: data, training, evaluation."""
