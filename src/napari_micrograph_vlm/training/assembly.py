@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+from ..datasets.phrasings import PHRASINGS
 from ..datasets.questions import ask_about
 from ..datasets.statements import QUESTIONS
 from ..datasets.synthetic.truth import CATEGORIES, DEFECT_KINDS
 from ..datasets.wording import NO_DEFECT
 from ..models.student.configuration import MvaemaConfig
 from ..models.student.convert import load_imagenet_backbone
-from ..models.student.encoder import token_positions
 from ..models.student.modeling import MvaemaModel
 from ..models.student.processing import MvaemaProcessor
+from .pairs import questions_about_pair
 from .recipe import Recipe
 from .shards import Picture
 
@@ -38,31 +39,42 @@ DOMAIN: dict[str, Any] = {
 SUGGESTIONS: tuple[str, ...] = (
     "What defect is this?",
     "Where is the defect?",
+    "How large is the defect in nm?",
+    "What is the direction of the defect?",
     "What kind of sample is this?",
     "How many defects are there?",
     "Describe this micrograph.",
     "How many objects are there?",
     "How are the objects arranged?",
+    "What is wrong with the image quality?",
     "Is this SEM or TEM?",
 )
 
 QUESTIONS_A_PICTURE = 8
+PAIR_QUESTIONS_A_PICTURE = 2
+
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
-def corpus(pictures: Iterable[Picture], rng: np.random.Generator) -> list[str]:
+def corpus(pictures: Sequence[Picture], rng: np.random.Generator) -> list[str]:
     """Return questions and answers from which a vocabulary can be learnt."""
     texts = [str(v) for v in DOMAIN.values() if isinstance(v, str)]
     texts += [*SUGGESTIONS, *CATEGORIES, *DEFECT_KINDS, NO_DEFECT]
+    texts += [_PLACEHOLDER.sub("", line) for lines in PHRASINGS.values() for line in lines]
+    texts *= 2  # a word that occurs once only is left out
     for picture in pictures:
+        other = pictures[int(rng.integers(len(pictures)))]
+        for pair in questions_about_pair((picture, other), rng, PAIR_QUESTIONS_A_PICTURE):
+            texts += [pair.question, pair.answer]
         for item in ask_about(picture.facts, rng, QUESTIONS_A_PICTURE):
             texts += [item.question, item.answer]
-        texts += [text for pair in picture.facts.qa for text in pair]
+        texts += [text for asked in picture.facts.qa for text in asked]
         if picture.facts.description:
             texts.append(picture.facts.description)
     return texts
 
 
-def new_processor(pictures: Iterable[Picture], recipe: Recipe) -> MvaemaProcessor:
+def new_processor(pictures: Sequence[Picture], recipe: Recipe) -> MvaemaProcessor:
     """Learn the vocabulary from the questions and answers about some pictures."""
     texts = corpus(pictures, np.random.default_rng([recipe.seed, 3]))
     return MvaemaProcessor.from_texts(texts, recipe.vocabulary)
@@ -84,23 +96,4 @@ def new_model(
     some = rng.choice(len(pictures), size=min(len(pictures), 300), replace=False)
     features = np.concatenate([pictures[int(i)].features for i in some])
     model.image_encoder.fit_statistics(torch.from_numpy(features))
-    _strengthen_places(model, torch.from_numpy(features))
     return model
-
-
-@torch.no_grad()
-def _strengthen_places(model: MvaemaModel, features: Tensor) -> None:
-    """Make the embedding of a token's place nearly as strong as that of what it shows.
-
-    As drawn at random it is a hundred times weaker, and most of it is fast waves, from which no
-    place can be read: the student learnt what a defect is long before it could say where.
-    """
-    encoder = model.image_encoder
-    first, last = cast(nn.Linear, encoder.place.mlp[0]), cast(nn.Linear, encoder.place.mlp[-1])
-    # Columns: sine and cosine, y and x, octaves from slow to fast.
-    slow_first = (4 / 2.0 ** torch.arange(encoder.place.frequencies)).clamp_min(1)
-    first.weight.mul_(slow_first.repeat(4))
-    scaled = (features.float() - encoder.feature_mean) / encoder.feature_deviation
-    side = model.config.image_size // model.config.token_size
-    place = encoder.place(token_positions(side, side))
-    last.weight.mul_(0.8 * encoder.project(scaled).std() / place.std(0).mean())

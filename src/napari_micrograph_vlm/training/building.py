@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..datasets.real_masks import read_real
 from ..datasets.synthetic import DEFECT_HOSTS, DEFECT_KINDS, synthesize
 from ..datasets.synthetic.truth import CATEGORIES
 from ..datasets.teacher_labels import RealPicture
@@ -29,9 +29,15 @@ from .recipe import Recipe
 from .shards import Picture, ViewGrid, write_shard
 from .variation import Drawn, Variation
 
-__all__ = ["Job", "draw_picture", "fill_cache", "look", "make_shard", "real_jobs", "synthetic_jobs"]
+__all__ = ["SKIPPED", "Job", "draw_picture", "fill_cache", "look", "make_shard", "synthetic_jobs"]
+
+SKIPPED = ".skipped"
+"""Ending of the file beside a shard that names the pictures that could not be read."""
 
 SIDE, TOKEN = 384, 32
+
+CLOSER, CLOSER_SIDES = 0.22, (512, 640)
+"""Share of the pictures that are drawn larger to be cropped closely, and the sides of these."""
 
 _BATCH = 8
 
@@ -63,6 +69,11 @@ class Job:
     real: Sequence[RealPicture] = ()
     mirrored: bool = False
 
+    @property
+    def done(self) -> bool:
+        """Whether the shard is there."""
+        return (self.folder / f"{self.name}.json").exists()
+
 
 def synthetic_jobs(folder: Path, recipe: Recipe, name: str, first: int, n: int) -> list[Job]:
     """Cut ``n`` seeds from ``first`` on into shards that are not in the folder yet."""
@@ -70,66 +81,97 @@ def synthetic_jobs(folder: Path, recipe: Recipe, name: str, first: int, n: int) 
     for start in range(first, first + n, recipe.shard):
         seeds = range(start, min(start + recipe.shard, first + n))
         job = Job(folder, f"{name}-{start:08d}", seeds, recipe)
-        if not (folder / f"{job.name}.json").exists():
-            jobs.append(job)
-    return jobs
-
-
-def real_jobs(
-    folder: Path,
-    recipe: Recipe,
-    micrographs: Path,
-    name: str,
-    *,
-    test: bool,
-    mirrored: bool = False,
-) -> list[Job]:
-    """Cut the real pictures of one split into shards that are not in the folder yet."""
-    pictures = [p for p in read_real(micrographs) if p.in_test == test]
-    jobs = []
-    for start in range(0, len(pictures), recipe.shard):
-        job = Job(
-            folder,
-            f"{name}-{start:08d}",
-            recipe=recipe,
-            real=pictures[start : start + recipe.shard],
-            mirrored=mirrored,
-        )
-        if not (folder / f"{job.name}.json").exists():
+        if not job.done:
             jobs.append(job)
     return jobs
 
 
 def fill_cache(
-    jobs: Sequence[Job], processes: int, on_done: Callable[[int, int], None] | None = None
-) -> None:
-    """Make shards; in this process where ``processes`` is below 2."""
+    jobs: Sequence[Job], processes: int = 0, on_done: Callable[[int, int], None] | None = None
+) -> list[str]:
+    """Make shards; in this process where ``processes`` is 1.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What to make.
+    processes : int
+        How many processes; 0 for one on each core.
+    on_done : callable, optional
+        Called with the number of shards made and that of all; what it raises stops the work.
+
+    Returns
+    -------
+    list of str
+        The pictures that could not be read, and why.
+    """
+    broken: list[str] = []
+    processes = min(processes or _cores(), len(jobs))
     if processes < 2:
         for i, job in enumerate(jobs):
-            make_shard(job)
+            broken += make_shard(job)
             if on_done is not None:
                 on_done(i + 1, len(jobs))
-        return
+        return broken
+    threads = max(_cores() // processes, 1)
     # Forking a process in which torch has started threads can hang.
-    threads = max((os.cpu_count() or 1) // processes, 1)
     with ProcessPoolExecutor(
         processes,
         mp_context=get_context("spawn"),
-        initializer=torch.set_num_threads,
+        initializer=_start_worker,
         initargs=(threads,),
     ) as pool:
         done = [pool.submit(make_shard, job) for job in jobs]
-        for i, future in enumerate(as_completed(done)):
-            future.result()
-            if on_done is not None:
-                on_done(i + 1, len(jobs))
+        try:
+            for i, future in enumerate(as_completed(done)):
+                broken += future.result()
+                if on_done is not None:
+                    on_done(i + 1, len(jobs))
+        except BaseException:
+            # What has begun is finished and kept, the rest is left for the next time.
+            pool.shutdown(cancel_futures=True)
+            raise
+    return broken
 
 
-def make_shard(job: Job) -> None:
-    """Draw the pictures of a job, look at them and write them down."""
+def _cores() -> int:
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+
+
+def _start_worker(threads: int) -> None:
+    # After Ctrl-C a worker ends without a traceback; unfinished shards are not taken for whole.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    torch.set_num_threads(threads)
+
+
+def make_shard(job: Job) -> list[str]:
+    """Draw the pictures of a job, look at them and write them down.
+
+    Returns
+    -------
+    list of str
+        The real pictures that could not be read, and why; they are also written beside the shard.
+    """
     drawn = [draw_picture(seed, job.recipe) for seed in job.seeds]
-    drawn += [d for picture in job.real for d in _real_regions(picture, job.mirrored)]
-    write_shard(job.folder, job.name, look(_encoder(), drawn))
+    broken = []
+    for picture in job.real:
+        try:
+            drawn += _real_regions(picture, job.mirrored)
+        except Exception as error:  # readers raise what they like, and one file must not stop all
+            broken.append(f"{picture.path}: {_reason(error)}")
+    if drawn:
+        write_shard(job.folder, job.name, look(_encoder(), drawn))
+    if broken:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        notes = job.folder / f"{job.name}{SKIPPED}"
+        notes.write_text("\n".join(broken), encoding="utf-8")
+    return broken
+
+
+def _reason(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    return said or type(error).__name__
 
 
 def draw_picture(seed: int, recipe: Recipe, variation: Variation | None = None) -> Drawn:
@@ -140,7 +182,9 @@ def draw_picture(seed: int, recipe: Recipe, variation: Variation | None = None) 
     """
     rng = np.random.default_rng([seed, 17])
     size = 2 * SIDE if rng.random() < recipe.large else SIDE
-    tiled = size > SIDE and bool(rng.random() < 0.5)
+    if size == SIDE and rng.random() < CLOSER:
+        size = int(rng.choice(CLOSER_SIDES))
+    tiled = size == 2 * SIDE and bool(rng.random() < 0.5)
     if rng.random() < recipe.by_category:
         category = CATEGORIES[int(rng.integers(len(CATEGORIES)))]
         micrograph = synthesize(seed, category=category, size=size)

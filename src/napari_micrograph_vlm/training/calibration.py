@@ -20,7 +20,7 @@ __all__ = ["best_temperature", "calibrate"]
 def calibrate(
     model: MvaemaModel, processor: MvaemaProcessor, pictures: Sequence[Picture]
 ) -> dict[str, float]:
-    """Set ``config.temperature`` from the taught classes of kept pictures.
+    """Set ``config.temperature`` from the taught classes of kept pictures, if there are any.
 
     Returns
     -------
@@ -29,18 +29,20 @@ def calibrate(
         for defects.
     """
     domain = model.config.domain or {}
-    every_score, every_truth, right = [], [], {}
+    every_scores, every_truth, right = [], [], {}
     for aspect, key in (("category", "categories"), ("defect", "defects")):
         labels = list(domain[key])
         known = [p for p in pictures if aspect_value(p.facts, aspect) in labels]
         if not known:
             continue
-        scores = torch.stack([_scores(model, processor, picture, labels) for picture in known])
+        scores = torch.stack([_scores(model, processor, p, labels).cpu() for p in known])
         truth = torch.tensor([labels.index(aspect_value(p.facts, aspect) or "") for p in known])
         right[aspect] = float((scores.argmax(1) == truth).float().mean())
-        every_score.append(scores)
+        every_scores.append(scores)
         every_truth.append(truth)
-    temperature = best_temperature(every_score, every_truth)
+    if not every_scores:
+        return {"temperature": model.config.temperature}
+    temperature = best_temperature(every_scores, every_truth)
     model.config.temperature = temperature
     return {"temperature": temperature, **right}
 
@@ -69,9 +71,10 @@ def best_temperature(scores: Sequence[Tensor], truth: Sequence[Tensor]) -> float
 def _scores(
     model: MvaemaModel, processor: MvaemaProcessor, picture: Picture, labels: Sequence[str]
 ) -> Tensor:
-    images = image_tensors([picture])
-    embeddings = model.encode(images.features, images.positions, images.kinds, images.mask)
-    memory = model.remember(embeddings, images.mask)
+    given = {n: v.to(model.device) for n, v in image_tensors([picture]).arguments().items()}
+    mask = given.get("image_mask")
+    embeddings = model.encode(given["features"], given["positions"], given["kinds"], mask)
+    memory = model.remember(embeddings, mask)
     questions, _ = label_questions(labels, model.config.domain or {})
     length = int(model.config.text_config.max_position_embeddings)
     found = [

@@ -18,6 +18,15 @@ TEST_SEED = 10_000_000
 VALIDATION_SEED = 9_000_000
 """Synthetic pictures from this seed on are kept for calibration."""
 
+_AT_LEAST_ONE = {
+    "images_a_step",
+    "rows_an_image",
+    "shard",
+    "statements_every",
+    "steps",
+    "vocabulary",
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -34,7 +43,7 @@ class Recipe:
     shard : int
         Pictures in one file of the cache.
     processes : int
-        Processes that make pictures.
+        Processes that make pictures; 0 for one on each core.
     large : float
         Share of the pictures that have 768 pixels a side; half of them are tiled.
     by_category : float
@@ -53,6 +62,8 @@ class Recipe:
         Share of the batches that are drawn from real pictures, where there are any.
     statements_every : int
         Steps between two with the contrastive and the matching loss.
+    pairs_every, pairs_a_step : int
+        Steps between two that compare regions (0: none do), and pairs of pictures in such a step.
     learning_rate, warm_up, weight_decay, clip, average : float
         Peak rate of AdamW, share of the steps until it, decay, largest norm of the gradient, and
         decay of the running mean of the weights, which is what is saved.
@@ -70,7 +81,7 @@ class Recipe:
     first_seed: int = 1
     validation_images: int = 400
     shard: int = 100
-    processes: int = 2
+    processes: int = 0
     large: float = 0.08
     by_category: float = 0.4
     steps: int = 8_000
@@ -81,6 +92,8 @@ class Recipe:
     idle_turns: float = 0.2
     real_share: float = 0.15
     statements_every: int = 2
+    pairs_every: int = 10
+    pairs_a_step: int = 8
     learning_rate: float = 1e-3
     warm_up: float = 0.04
     weight_decay: float = 0.05
@@ -97,10 +110,10 @@ class Recipe:
         Raises
         ------
         SourceError
-            If the file cannot be read or names something unknown.
+            If the file cannot be read, names something unknown or has a wrong value.
         """
         if path is None:
-            text = files(__package__).joinpath("recipe.json").read_text(encoding="utf-8")
+            text = _shipped("recipe.json")
         else:
             try:
                 text = path.read_text(encoding="utf-8")
@@ -110,11 +123,35 @@ class Recipe:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise SourceError(f"The recipe {path} is no JSON: {error}.") from None
+        if not isinstance(values, dict):
+            raise SourceError(f"The recipe {path} is no JSON object with settings.")
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
             raise SourceError(f"The recipe {path} names unknown settings: {sorted(unknown)}.")
+        for name, value in values.items():
+            if not _fits(value, getattr(cls(), name)) or (name in _AT_LEAST_ONE and value < 1):
+                raise SourceError(f"The recipe {path} gives {name} a wrong value: {value!r}.")
         return cls(**values)
+
+    @classmethod
+    def fine_tuning(cls) -> Recipe:
+        """Return the recipe that teaches a trained student some pictures more."""
+        return cls(**json.loads(_shipped("fine_tune.json")))
 
     def to_json(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), indent=2)
+
+
+def _shipped(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value of a recipe is of the kind of the default; numbers must not be negative."""
+    if isinstance(default, bool | dict):
+        return isinstance(value, type(default))
+    if value is None:
+        return default is None
+    kinds = int if isinstance(default, int) else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,342 @@
+"""A training from its pictures to the folder of weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.utils import logging
+
+from ..errors import QuestionError, SourceError
+from ..models.student.loading import SHIPPED, load_parts, revision_of
+from ..models.student.modeling import MvaemaModel
+from ..models.student.processing import MvaemaProcessor
+from .assembly import DOMAIN, SUGGESTIONS, new_model, new_processor
+from .batches import Batches
+from .calibration import calibrate
+from .card import Made, write_card
+from .gathering import Pictures, TimeIsUp, gather
+from .hardware import new_accelerator
+from .loop import LOSSES, Trainer
+from .progress import Lines, Progress, Silent
+from .recipe import Recipe
+from .shards import read_shards
+from .sources import SYNTHETIC
+
+__all__ = ["Outcome", "run"]
+
+REMOVABLE = LOSSES[1:]
+
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call of :func:`run` did.
+
+    Attributes
+    ----------
+    finished : bool
+        Whether the weights were saved; else the same call goes on.
+    step : int
+        Steps made so far.
+    broken : list of str
+        Pictures and records that were skipped, and why.
+    """
+
+    finished: bool
+    step: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+def run(
+    recipe: Recipe,
+    *,
+    output: Path,
+    cache: Path,
+    data: Sequence[Path] = (),
+    init: Path | None = None,
+    name: str = "run",
+    leave_out: Sequence[str] = (),
+    without: Sequence[str] = (),
+    device: str = "auto",
+    stop_after: float | None = None,
+    pictures: Pictures | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make pictures, train, calibrate and save; what was stopped goes on.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    output, cache : Path
+        Folders for the weights, and for features and state.
+    data : sequence of Path
+        Labelled folders: real pictures to train on besides.
+    init : Path, optional
+        Weights to start from, with their vocabulary.
+    name : str
+        Name of the training: its state lies in the cache under this name.
+    leave_out : sequence of str
+        Sources of data to leave out: ``"synthetic"``, or the first folder of the images' paths.
+    without : sequence of str
+        Losses to leave out: of ``"itc"``, ``"itm"``, ``"lm"`` and ``"grounding"``.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    stop_after : float, optional
+        Minutes after which this call stops, whatever it is doing.
+    pictures : Pictures, optional
+        What :func:`.gathering.gather` returned, to train several times on the same pictures;
+        ``data`` then only names them.
+    say : callable, optional
+        Called with lines of progress, instead of ``progress``.
+    progress : Progress, optional
+        Told how far it is; by default lines on stderr.
+
+    Raises
+    ------
+    MicrographError
+        If something is wrong that the user can put right.
+    KeyboardInterrupt
+        After Ctrl-C; the state has been kept.
+    """
+    started = perf_counter()
+    until = None if stop_after is None else started + 60 * stop_after
+    recipe = _without(recipe, without)
+    if init is not None:
+        load_parts(init)  # complains of a wrong folder before anything is made
+    accelerator = new_accelerator(device, recipe.bfloat16)
+    first = accelerator.is_main_process
+    told: Progress = Silent() if not first else Lines(say) if say else progress or Lines()
+    try:
+        if pictures is None:
+            try:
+                pictures = gather(
+                    recipe, cache, data, leave_out=leave_out, told=told, first=accelerator,
+                    until=until,
+                )  # fmt: skip
+            except TimeIsUp:
+                told.say("Time is up while pictures are made; the same command goes on.")
+                return Outcome(finished=False)
+        else:
+            pictures = pictures.without(leave_out)
+        return _Training(
+            recipe, output, cache, init, name, tuple(leave_out), tuple(without), accelerator, told
+        ).make(pictures, [folder.name for folder in data], until)
+    finally:
+        told.close()
+
+
+def _without(recipe: Recipe, losses: Sequence[str]) -> Recipe:
+    unknown = sorted(set(losses) - set(REMOVABLE))
+    if unknown:
+        raise QuestionError(
+            f"There is no loss called {', '.join(unknown)}; there are {', '.join(REMOVABLE)}."
+        )
+    if set(losses) == set(REMOVABLE):
+        raise QuestionError("Without any loss nothing is learnt; keep one at least.")
+    if not losses:
+        return recipe
+    weights = {**recipe.model.get("loss_weights", {}), **dict.fromkeys(losses, 0.0)}
+    return replace(recipe, model={**recipe.model, "loss_weights": weights})
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """One training, once its pictures are there."""
+
+    recipe: Recipe
+    output: Path
+    cache: Path
+    init: Path | None
+    name: str
+    leave_out: tuple[str, ...]
+    without: tuple[str, ...]
+    accelerator: Any
+    told: Progress
+
+    @property
+    def folder(self) -> Path:
+        return self.cache / self.name
+
+    def make(self, pictures: Pictures, folders: Sequence[str], until: float | None) -> Outcome:
+        say = self.told.say
+        recipe = self.recipe
+        if not len(pictures):
+            raise SourceError(
+                "There is no picture to train on; ask for synthetic ones with --images or give a "
+                "folder of labelled ones with --data."
+            )
+        say(pictures.in_words())
+        about = self._about(pictures, folders)
+        processor, model = self._start(pictures)
+        trainer = Trainer(model, recipe, self.folder, self.accelerator)
+        if trainer.resume():
+            self._check_about(about, finished=trainer.progress >= 1)
+            say(f"going on from step {trainer.step}")
+        self._note(about)
+        free = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        entries = processor.vocab_size
+        say(
+            f"{free / 1e6:.2f} M weights to train on {self.accelerator.device}, "
+            f"{entries} entries in the vocabulary"
+        )
+        batches = self._batches(processor, model, pictures, trainer.step)
+        seen = set(pictures.shards)
+
+        def look_for_more() -> None:
+            """Take pictures that another process has added to the cache meanwhile."""
+            if SYNTHETIC in self.leave_out:
+                return
+            for shard, found in read_shards(self.cache / "train", seen).items():
+                seen.add(shard)
+                batches.add(found)
+                say(f"{len(found)} more pictures ({shard})")
+
+        finished = trainer.train(
+            batches.draw,
+            say=lambda _: None,
+            on_keep=look_for_more,
+            on_step=lambda share, note: self.told.share("training", share, note),
+            until=until,
+        )
+        if not finished:
+            say(f"Time is up after step {trainer.step}; the same command goes on.")
+            return Outcome(False, trainer.step, pictures.broken)
+        trainer.use_mean()
+        if self.accelerator.is_main_process:
+            made = Made(
+                synthetic=len(batches.synthetic) + len(batches.tiled),
+                real={source: pictures.unmirrored[source] for source in pictures.real},
+                steps=trainer.step,
+                minutes=trainer.seconds / 60,
+                processes=self.accelerator.num_processes,
+                device=_device_name(self.accelerator.device),
+                start=_start_name(self.init),
+                leave_out=self.leave_out,
+                without=self.without,
+            )
+            self._save(model, processor, pictures, made)
+        self.accelerator.wait_for_everyone()
+        return Outcome(True, trainer.step, pictures.broken)
+
+    def _start(self, pictures: Pictures) -> tuple[MvaemaProcessor, MvaemaModel]:
+        """Return processor and model: those of ``init``, or new ones."""
+        recipe = self.recipe
+        torch.manual_seed(recipe.seed)
+        if self.init is not None:
+            model, processor = load_parts(self.init)
+            model.requires_grad_(True)
+            model.image_encoder.backbone.requires_grad_(False)
+            # What the student is taught may have grown since.
+            model.config.domain, model.config.suggestions = DOMAIN, list(SUGGESTIONS)
+            weights = recipe.model.get("loss_weights", {})
+            model.config.loss_weights = {**(model.config.loss_weights or {}), **weights}
+        else:
+            with self.accelerator.main_process_first():
+                if (self.folder / MvaemaProcessor.FILE).is_file():
+                    processor = MvaemaProcessor.from_pretrained(self.folder)
+                else:
+                    processor = new_processor(pictures.all, recipe)
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    processor.save_pretrained(self.folder)
+            model = new_model(processor, pictures.all, recipe)
+        torch.manual_seed(recipe.seed + self.accelerator.process_index)
+        return processor, model
+
+    def _batches(
+        self, processor: MvaemaProcessor, model: MvaemaModel, pictures: Pictures, step: int
+    ) -> Batches:
+        recipe = self.recipe
+        if not pictures.synthetic:
+            recipe = replace(recipe, real_share=1.0)
+        length = int(model.config.text_config.max_position_embeddings)
+        # Every process draws batches of its own.
+        rng = np.random.default_rng([recipe.seed, 5, step, self.accelerator.process_index])
+        batches = Batches(recipe, processor, length, rng)
+        batches.add(pictures.synthetic)
+        for found in pictures.real.values():
+            batches.add(found, real=True)
+        return batches
+
+    def _save(
+        self, model: MvaemaModel, processor: MvaemaProcessor, pictures: Pictures, made: Made
+    ) -> None:
+        model.eval()
+        self.told.say(f"calibration: {calibrate(model, processor, pictures.validation)}")
+        model.cpu()
+        self.output.mkdir(parents=True, exist_ok=True)
+        with _no_bars():
+            model.save_compact(self.output)
+        processor.save_pretrained(self.output)
+        recipe = self.recipe.to_json() + "\n"
+        (self.output / "recipe.json").write_text(recipe, encoding="utf-8")
+        write_card(self.output, made)
+        self.told.say(f"saved to {self.output}")
+
+    def _about(self, pictures: Pictures, folders: Sequence[str]) -> dict[str, Any]:
+        """Return what must not change between the parts of one training."""
+        names = sorted(pictures.real_shards)
+        return {
+            "folders": sorted(folders),
+            "leave_out": sorted(self.leave_out),
+            "without": sorted(self.without),
+            "start": "" if self.init is None else revision_of(self.init),
+            "pictures": sha256("\n".join(names).encode()).hexdigest(),
+        }
+
+    def _check_about(self, about: dict[str, Any], *, finished: bool) -> None:
+        path = self.folder / ABOUT
+        if not path.is_file():
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = {key for key, value in about.items() if before.get(key, value) != value}
+        if changed - {"pictures"}:
+            raise SourceError(
+                f"The training {self.name!r} in {self.cache} was begun with other data, losses or "
+                "start; choose another name with --run to begin anew."
+            )
+        if changed and finished:
+            raise SourceError(
+                f"The training {self.name!r} in {self.cache} is finished and the labelled "
+                "pictures have changed since; choose another name with --run to train on them."
+            )
+
+    def _note(self, about: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers' own bars off the screen."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _start_name(init: Path | None) -> str:
+    if init is None:
+        return ""
+    bundled = init.resolve() == SHIPPED.resolve()
+    name = "the bundled student" if bundled else f"the student `{init.name}`"
+    return f"{name}, revision {revision_of(init)}"
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
