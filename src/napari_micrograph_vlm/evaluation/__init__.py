@@ -1,1 +1,1 @@
-"""Measure the student: ``python -m napari_micrograph_vlm.evaluation --help``."""
+"""Measure a model: ``napari-micrograph-vlm evaluate --help``."""

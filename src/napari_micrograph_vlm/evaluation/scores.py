@@ -1,13 +1,19 @@
-"""Counting hits honestly: how many of how many, and how sure that is."""
+"""How sure a figure is: intervals for shares and means, drawing whole groups again."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
 from math import sqrt
-from typing import Any
 
-__all__ = ["Score", "Scores", "wilson"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DRAWS", "group_sums", "interval_of", "mean_interval", "redrawn", "wilson"]
+
+DRAWS = 1000
+"""How often the groups are drawn again."""
+
+Sums = NDArray[np.float64]
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -20,87 +26,90 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-@dataclass
-class Score:
-    """One thing measured.
+def group_sums(groups: Sequence[Hashable], values: NDArray[np.float64]) -> Sums:
+    """Add up what belongs to one group.
 
-    Attributes
+    Parameters
     ----------
-    truth : list of str
-        The right answer for each case.
-    right, blind : list of bool
-        Whether the model had it, and whether it had it from the mean picture alone.
-    chance : list of float
-        Chance of a hit by a random guess, where that is known for each case.
-    confused : Counter of (str, str)
-        What was said (second) for what was true (first), where wrong.
+    groups : sequence of n hashable
+        The group of each row, such as the picture it is about.
+    values : (n, k) float array
+        What is added up.
+
+    Returns
+    -------
+    (groups, k) float array
+        One row a group, in the order of first appearance.
     """
-
-    truth: list[str] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-    blind: list[bool] = field(default_factory=list)
-    chance: list[float] = field(default_factory=list)
-    confused: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures, ready for JSON."""
-        n, hits = len(self.right), sum(self.right)
-        low, high = wilson(hits, n)
-        found: dict[str, Any] = {
-            "n": n,
-            "share": round(hits / n, 4) if n else None,
-            "interval": [round(low, 4), round(high, 4)],
-        }
-        if self.truth and n:
-            found["majority"] = round(Counter(self.truth).most_common(1)[0][1] / n, 4)
-        if self.blind:
-            found["blind"] = round(sum(self.blind) / len(self.blind), 4)
-        if self.chance:
-            found["chance"] = round(sum(self.chance) / len(self.chance), 4)
-        if self.confused:
-            found["confused"] = [[t, s, k] for (t, s), k in self.confused.most_common(12)]
-        if self.truth and n:
-            found["by_truth"] = self._by_truth()
-        return found
-
-    def _by_truth(self) -> dict[str, list[int]]:
-        """Hits and cases of each right answer."""
-        found: dict[str, list[int]] = {}
-        for truth, right in zip(self.truth, self.right, strict=True):
-            pair = found.setdefault(truth, [0, 0])
-            pair[0] += right
-            pair[1] += 1
-        return dict(sorted(found.items())) if len(found) <= 20 else {}
+    index = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    sums = np.zeros((len(index), values.shape[1]))
+    np.add.at(sums, [index[group] for group in groups], values)
+    return sums
 
 
-class Scores:
-    """Scores by name, in the order in which they were first counted."""
+def redrawn(sums: Sums, draws: int = DRAWS, seed: int = 0) -> Sums:
+    """Draw as many groups as there are, with replacement, and add up each draw.
 
-    def __init__(self) -> None:
-        self.by_name: dict[str, Score] = {}
+    Parameters
+    ----------
+    sums : (groups, k) float array
+        From :func:`group_sums`.
+    draws, seed : int
+        How often, and what decides the draws.
 
-    def add(
-        self,
-        name: str,
-        right: bool,
-        *,
-        truth: str | None = None,
-        said: str | None = None,
-        blind: bool | None = None,
-        chance: float | None = None,
-    ) -> None:
-        """Count one case."""
-        score = self.by_name.setdefault(name, Score())
-        score.right.append(bool(right))
-        if truth is not None:
-            score.truth.append(truth)
-            if said is not None and not right:
-                score.confused[(truth, said)] += 1
-        if blind is not None:
-            score.blind.append(bool(blind))
-        if chance is not None:
-            score.chance.append(chance)
+    Returns
+    -------
+    (draws, k) float array
+    """
+    n = len(sums)
+    times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    result: Sums = times @ sums
+    return result
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return every figure, ready for JSON."""
-        return {name: score.to_dict() for name, score in self.by_name.items()}
+
+def interval_of(
+    sums: Sums, statistic: Callable[[Sums], NDArray[np.float64]]
+) -> tuple[float, float] | None:
+    """Return the 95 % bootstrap interval of a statistic of sums; None for fewer than two groups.
+
+    Parameters
+    ----------
+    sums : (groups, k) float array
+        From :func:`group_sums`.
+    statistic : callable
+        Turns (draws, k) sums into (draws,) values; NaN where it is not defined.
+    """
+    if len(sums) < 2:
+        return None
+    values = statistic(redrawn(sums))
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def mean_interval(
+    values: Sequence[float], groups: Sequence[Hashable]
+) -> tuple[float, tuple[float, float] | None]:
+    """Return a mean and its 95 % interval.
+
+    Where every group has one value and all are 0 or 1 it is Wilson's; else the groups are drawn
+    again, or, where all values are 0 or all 1, Wilson's of as many values as there are groups.
+
+    Raises
+    ------
+    ValueError
+        If there is no value.
+    """
+    if not len(values):
+        raise ValueError("There is nothing to take the mean of.")
+    array = np.asarray(values, dtype=float)
+    if len(set(groups)) == len(array) and np.isin(array, (0, 1)).all():
+        return float(array.mean()), wilson(int(array.sum()), len(array))
+    if len(set(array)) == 1 and array[0] in (0, 1):
+        different = len(set(groups))
+        return float(array[0]), wilson(int(array[0]) * different, different)
+    sums = group_sums(groups, np.stack([array, np.ones_like(array)], axis=1))
+    with np.errstate(invalid="ignore"):
+        return float(array.mean()), interval_of(sums, lambda s: s[:, 0] / s[:, 1])

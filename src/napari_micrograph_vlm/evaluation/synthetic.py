@@ -2,172 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from time import perf_counter
+from typing import Any, cast
 
-import numpy as np
-
-from ..datasets.facts import SPREAD, Facts
-from ..datasets.phrasings import PHRASINGS
-from ..datasets.questions import BUILDERS, Asker, QuestionAnswer
-from ..datasets.synthetic.truth import CATEGORIES, DEFECT_KINDS
-from ..datasets.wording import NO_DEFECT
+from ..errors import MicrographError
 from ..models.base import Model
-from ..regions import Region
-from ..results import Answer, Question
-from ..training.building import draw_picture
-from ..training.recipe import TEST_SEED, Recipe
-from ..training.variation import Variation
-from .judging import LARGE_SHARE, judge, pointing, said_number
-from .scores import Scores
+from ..results import Question
+from ..training.variation import Drawn
+from .answers import answer, labels_of, look
+from .baselines import BLIND, SHUFFLED, Blind, ask
+from .faithfulness import faithfulness_of
+from .found import Case, Found, Skipped
+from .items import Item, draw, items_about, items_comparing
+from .judging import SIZES, near_size, said_number
+from .robustness import robustness_of
 
-__all__ = ["measure_synthetic"]
+__all__ = ["NEAR_COUNT", "NEAR_SIZE", "SECONDS", "measure_pictures"]
 
-ASKED = (
-    "category",
-    "technique",
-    "defect",
-    "present",
-    "where",
-    "how many defects",
-    "count",
-    "size",
-    "density",
-    "orientation",
-    "contrast",
-    "arrangement",
-)
-HELD_OUT_ASKED = ("category", "defect", "present", "where")
+BLIND_EVERY, SHUFFLED_EVERY = 4, 6
+"""Every how many questions the model is also asked without the picture, and with another one."""
+
+PAIRS_EVERY, ROBUST_EVERY, FAITHFUL_EVERY, TIMED_EVERY = 2, 2, 4, 5
+"""Every how many pictures more is measured: these take much longer than a question."""
+
+MEAN_OF = 40
+"""Pictures that make the mean picture."""
+
+MOST_COUNTED = 12
+
+NEAR_COUNT = f"count up to {MOST_COUNTED}, at most one off"
+NEAR_SIZE = "size, at most one step off"
+SECONDS = "seconds for a first answer with overlay"
+TIMED_QUESTION = "Is there a defect?"
 
 
-def measure_synthetic(
-    model: Model,
-    images: int,
-    *,
-    first_seed: int = TEST_SEED,
-    say: Callable[[str], None] | None = None,
-) -> Scores:
-    """Ask about whole synthetic pictures as the plugin does.
+def measure_pictures(
+    model: Model, numbers: Sequence[int], first_seed: int, images: int
+) -> list[Found]:
+    """Ask everything about some pictures of the test.
 
     Parameters
     ----------
     model : Model
         Such as the student.
-    images : int
-        Pictures to ask about.
-    first_seed : int
-        Seed of the first.
-    say : callable, optional
-        Called with a line of progress now and then.
+    numbers : sequence of int
+        Which of the pictures, from 0.
+    first_seed, images : int
+        Seed of the first picture of the test, and how many it has.
     """
-    scores = Scores()
-    whole = Variation(crop=0, zoom=0, outline=0, stretch=0)
-    drawn = [
-        draw_picture(seed, Recipe(large=0), whole)
-        for seed in range(first_seed, first_seed + images)
-    ]
-    blind = Blind(model, [d.region for d in drawn])
-    for i, one in enumerate(drawn):
-        measure_picture(model, one.region, one.facts, i, scores, blind)
-        if say is not None and (i + 1) % 50 == 0:
-            say(f"{i + 1} of {images} synthetic pictures")
-    return scores
+    found: list[Found] = []
+    blind = _blind(cast(Any, model), first_seed, min(images, MEAN_OF))
+    for number in numbers:
+        seed = first_seed + number
+        name = f"seed {seed}"
+        try:
+            one, other = _drawn(seed), _drawn(first_seed + (number + 1) % images)
+            found += _measure(model, one, other, seed, number, blind)
+        except MicrographError as error:
+            found.append(Skipped("synthetic", name, str(error)))
+    return found
 
 
-class Blind:
-    """The model in front of the mean picture: what it would say without looking.
-
-    One phrasing stands for all of a kind, or this would take as long as everything else.
-    """
-
-    def __init__(self, model: Model, regions: list[Region]) -> None:
-        self.model = model
-        self.region = mean_region(regions)
-        self._said: dict[str, str] = {}
-
-    def answer(self, kind: str, objects: str | None) -> str:
-        """Return the answer to a kind of question about the mean picture."""
-        text = PHRASINGS[kind][0].format_map({"objects": objects or "objects"})
-        if text not in self._said:
-            self._said[text] = self.model.ask(Question(text, (self.region,))).text
-        return self._said[text]
-
-
-def mean_region(regions: list[Region], side: int = 384) -> Region:
-    """Return the mean of some square regions of one size; of others, grey."""
-    same = [r.pixels for r in regions if r.pixels.shape == (side, side)]
-    if not same:
-        return Region(np.full((side, side), 0.5, np.float32), (0, 0, side, side), source="blind")
-    mean = np.stack(same).mean(axis=0).astype(np.float32)
-    return Region(mean, (0, 0, side, side), source="blind")
+def _measure(
+    model: Model, one: Drawn, other: Drawn, seed: int, number: int, blind: Blind
+) -> Iterator[Found]:
+    group = f"seed {seed}"
+    for place, item in enumerate(items_about(one.facts, seed, number)):
+        unseeing = _unseeing(model, item, other, number + place, blind)
+        reply, said = answer(model, "synthetic", group, item, (one.region,), unseeing)
+        yield reply
+        if item.kind == "defect":
+            yield from look(item, said, "synthetic", group)
+        yield from _near(item, said.text, group)
+    kinds = None if one.facts.defects is None else one.facts.kinds
+    yield from labels_of(model, "synthetic", group, one.region, one.facts.category, kinds)
+    if number % TIMED_EVERY == 0:
+        yield _timed(model, one, group)
+    if number % PAIRS_EVERY == 1:
+        yield from _compared(model, one, other, seed, blind)
+    if number % ROBUST_EVERY == 0:
+        yield from robustness_of(model, one, seed)
+    if number % FAITHFUL_EVERY == 0:
+        yield from faithfulness_of(model, one, seed)
 
 
-def ask(model: Model, region: Region, item: QuestionAnswer) -> Answer:
-    """Ask a question about a region."""
-    return model.ask(Question(item.question, (region,), item.turns))
+def _unseeing(model: Model, item: Item, other: Drawn, turn: int, blind: Blind) -> dict[str, str]:
+    """Return what is said to some questions without the picture, and with another."""
+    said = {}
+    if turn % BLIND_EVERY == 0:
+        said[BLIND] = blind.answer(item)
+    if turn % SHUFFLED_EVERY == 0:
+        said[SHUFFLED] = ask(model, (other.region,), item).text
+    return said
 
 
-def measure_picture(
-    model: Model, region: Region, facts: Facts, number: int, scores: Scores, blind: Blind
-) -> None:
-    """Ask everything about one picture and count the hits."""
-    for held_out in (False, True):
-        asker = Asker(facts, np.random.default_rng([number, held_out]), held_out)
-        for kind in HELD_OUT_ASKED if held_out else ASKED:
-            item = BUILDERS[kind](asker)
-            if item is None or not _fair(kind, facts):
-                continue
-            answer = ask(model, region, item)
-            name = f"{kind}, held-out phrasing" if held_out else kind
-            without = None if held_out else blind.answer(kind, facts.objects)
-            _count(name, kind, item, answer, scores, without)
-    _classify(model, region, facts, scores)
+def _near(item: Item, said: str, group: str) -> Iterator[Case]:
+    """Note whether a small count is at most one off, and a size one of its steps."""
+    if item.kind in SIZES:
+        yield Case("synthetic", NEAR_SIZE, group, near_size(item.answer, said))
+    truth, number = said_number(item.answer), said_number(said)
+    if item.kind != "count" or truth is None or truth > MOST_COUNTED or "about" in item.answer:
+        return
+    near = number is not None and abs(truth - number) <= 1
+    yield Case("synthetic", NEAR_COUNT, group, near)
 
 
-def _fair(kind: str, facts: Facts) -> bool:
-    """Whether one answer alone is right: one kind of defect, an exact count."""
-    if kind == "defect":
-        return facts.defects is not None and len(facts.kinds) <= 1
-    if kind == "where":
-        return len(facts.kinds) == 1
-    if kind == "count":
-        return isinstance(facts.count, int) and facts.count <= 12
-    return True
+def _timed(model: Model, one: Drawn, group: str) -> Case:
+    """Time a first answer about a picture that the model cannot remember: a mirror image."""
+    region = replace(one.region, pixels=one.region.pixels[:, ::-1].copy())
+    started = perf_counter()
+    model.ask(Question(TIMED_QUESTION, (region,)))
+    return Case("synthetic", SECONDS, group, perf_counter() - started)
 
 
-def _count(
-    name: str,
-    kind: str,
-    item: QuestionAnswer,
-    answer: Answer,
-    scores: Scores,
-    blind: str | None,
-) -> None:
-    if kind == "where":
-        several = " and " in item.answer or SPREAD in item.answer
-        name = f"{name}, {'several places' if several else 'one place'}"
-    scores.add(
-        name,
-        judge(kind, item.answer, answer.text),
-        truth=item.answer.split(",")[0] if kind == "present" else item.answer,
-        said=answer.text.casefold(),
-        blind=None if blind is None else judge(kind, item.answer, blind),
-    )
-    if kind == "count" and blind is not None:
-        true, said = said_number(item.answer), said_number(answer.text)
-        near = true is not None and said is not None and abs(true - said) <= 1
-        scores.add("count, within 1", near)
-    if kind == "defect" and item.grounded is not None:
-        hit, chance = pointing(answer.attention[0], item.grounded)
-        size = "large defects" if chance > LARGE_SHARE else "pointing game"
-        name = name.replace("defect", size, 1) if "held" in name else size
-        scores.add(name, hit, chance=chance)
+def _compared(model: Model, one: Drawn, other: Drawn, seed: int, blind: Blind) -> Iterator[Found]:
+    regions = one.region, other.region
+    group = f"seed {seed}"
+    for item in items_comparing(one.facts, other.facts, seed):
+        try:
+            unseeing = {BLIND: blind.answer(item, 2)}
+            reply, _ = answer(model, "pairs", group, item, regions, unseeing)
+        except MicrographError as error:
+            yield Skipped("pairs", group, str(error))
+        else:
+            yield reply
 
 
-def _classify(model: Model, region: Region, facts: Facts, scores: Scores) -> None:
-    if facts.category in CATEGORIES:
-        best = model.classify([region], CATEGORIES).best[0]
-        scores.add("category, classify", best == facts.category, truth=facts.category, said=best)
-    if facts.defects is not None and len(facts.kinds) <= 1:
-        truth = facts.kinds[0] if facts.kinds else NO_DEFECT
-        best = model.classify([region], (NO_DEFECT, *DEFECT_KINDS)).best[0]
-        scores.add("defect, classify", best == truth, truth=truth, said=best)
+@lru_cache(maxsize=4)
+def _drawn(seed: int) -> Drawn:
+    return draw(seed)
+
+
+@lru_cache(maxsize=1)
+def _blind(model: Model, first_seed: int, images: int) -> Blind:
+    return Blind(model, [draw(first_seed + i).region for i in range(images)])

@@ -1,8 +1,0 @@
-"""Run :func:`.cli.main`."""
-
-import sys
-
-from .cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
