@@ -29,6 +29,8 @@ app = typer.Typer(
     name="napari-micrograph-vlm",
     help="Ask questions about electron micrographs and see where the model looked.",
     add_completion=False,
+    # Else "[default: ...]" is taken for markup and vanishes.
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
