@@ -82,6 +82,9 @@ class MvaemaConfig(PreTrainedConfig):
         What the model is called in answers.
     suggestions : list of str
         Questions that it is good at, best first.
+    novelty : dict, optional
+        Figures of the check whether a picture is a micrograph: how many pictures it was fitted to
+        and what it said of those kept aside; None: the model has no such check.
     domain : dict
         What it was taught: ``categories`` and ``defects`` (lists of labels); the questions that
         ask for them, ``category_question``, ``defect_question`` and ``generic_question``; the
@@ -117,6 +120,7 @@ class MvaemaConfig(PreTrainedConfig):
     name: str = "MVaEMa student"
     suggestions: list[str] | None = None
     domain: dict[str, Any] | None = None
+    novelty: dict[str, float] | None = None
     tie_word_embeddings: bool = True
     initializer_range: float = 0.02
 

@@ -24,6 +24,7 @@ from .loading import choose_device, load_parts, revision_of
 from .modeling import MvaemaModel
 from .physical import Expander, plain, scale_of
 from .processing import MvaemaProcessor
+from .refusal import refusal_of
 from .scoring import label_questions, score_labels
 from .seeing import Eyes, Seen
 from .threads import one_thread
@@ -43,7 +44,13 @@ class Student:
     ----------
     name, revision, device : str
         What the model is called, what identifies its weights, where it runs.
+    check_pictures : bool
+        Whether :meth:`ask` answers "not a micrograph" about pictures that look like none, as far
+        as the model has learnt it (of two regions it says which); set it to False where it refuses
+        a micrograph of yours.
     """
+
+    check_pictures: bool = True
 
     def __init__(
         self,
@@ -119,6 +126,20 @@ class Student:
         scribe = Scribe(self.processor.detokenizer(), expander, on_text)
         with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
+            refusal = refusal_of(self.model.novelty, seen) if self.check_pictures else None
+            if refusal is not None:
+                if on_text is not None:
+                    on_text(refusal.text)
+                return Answer(
+                    question=text,
+                    text=refusal.text,
+                    regions=tuple(question.regions),
+                    attention=refusal.maps,
+                    words=refusal.words,
+                    confidence=refusal.confidence,
+                    provenance=self._provenance(started, seen.layouts[0].tiles),
+                    turns=question.turns,
+                )
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
             with one_thread():
                 while True:

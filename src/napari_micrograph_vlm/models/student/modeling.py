@@ -18,6 +18,7 @@ from .crossing import mask_cross_attention
 from .encoder import Addition, ImageEncoder, token_positions
 from .learning import answer_losses, statement_losses
 from .memory import ImageMemory
+from .novelty import Novelty, groups_of
 
 __all__ = ["MvaemaModel", "MvaemaOutput"]
 
@@ -77,6 +78,8 @@ class MvaemaModel(PreTrainedModel):
         self.text_projection = nn.Linear(text.hidden_size, config.projection_dim)
         self.matching_head = nn.Linear(text.hidden_size, 2)
         self.logit_scale = nn.Parameter(torch.tensor(2.6592))
+        # Fitted after training: a model that has not got it takes every picture.
+        self.novelty = None if config.novelty is None else Novelty(groups_of(self.image_encoder))
         self.post_init()
 
     def backbone_features(self, pixel_values: Tensor) -> Tensor:
