@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakes import FakeModel
+from napari_micrograph_vlm.cli import main
 from napari_micrograph_vlm.evaluation import ablations
 from napari_micrograph_vlm.evaluation.ablations import ablate, ablation_table, variants_of
 from napari_micrograph_vlm.evaluation.report import Figure, Part
@@ -45,6 +46,27 @@ def test_each_training_leaves_out_one_thing(monkeypatch, tmp_path):
     ]
     assert "| without real data | 0.500 |" in text
     assert (tmp_path / "out" / "ablations.md").read_text().strip() == text
+
+
+def test_stopped_in_a_measurement_nothing_more_is_trained(monkeypatch, tmp_path):
+    trained = []
+    monkeypatch.setattr(training, "run", lambda recipe, **options: trained.append(options["name"]))
+    monkeypatch.setattr(ablations, "load_model", lambda folder, device: FakeModel())
+    monkeypatch.setattr(
+        ablations,
+        "evaluate",
+        lambda model, **options: Evaluation(
+            "fake", "1", "cpu", (), 3, 1, 0.0, whole=len(trained) < 2
+        ),
+    )
+    arguments = ["--output", str(tmp_path), "--images", "7", "--steps", "2", "--test-images", "3"]
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", "ablations", *arguments])
+    assert left.value.code == 130
+    assert trained == ["everything", "without-ITC"]
+    table = (tmp_path / "ablations.md").read_text()
+    assert "| everything |" in table
+    assert "without ITC" not in table
 
 
 def test_without_real_pictures_there_is_nothing_to_leave_out(tmp_path):

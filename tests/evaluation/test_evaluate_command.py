@@ -12,6 +12,7 @@ from PIL import Image
 
 from fakes import FakeModel, TooMany
 from napari_micrograph_vlm.cli import main
+from napari_micrograph_vlm.datasets.synthetic_folder import FIRST_SEED
 from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.evaluation import items, photographs, pool, run, synthetic
 from napari_micrograph_vlm.evaluation.baselines import mean_region
@@ -20,6 +21,7 @@ from napari_micrograph_vlm.evaluation.items import BOTH_WAYS, draw, items_about,
 from napari_micrograph_vlm.evaluation.real import measure_real
 from napari_micrograph_vlm.evaluation.run import evaluate
 from napari_micrograph_vlm.regions import Region
+from napari_micrograph_vlm.training.building import draw_picture
 from napari_micrograph_vlm.training.recipe import TEST_SEED, VALIDATION_SEED, Recipe
 
 pytest.importorskip("nltk")
@@ -110,10 +112,57 @@ def test_the_card_is_written_anew(monkeypatch, tmp_path, one_photograph):
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr(run, "load_model", lambda name, device: FakeModel())
     monkeypatch.setattr(run, "render_card", written.append)
+    monkeypatch.setattr(run, "CARD_IMAGES", 0)
     assert call("--model", tmp_path, "--images", 0, "--card", "--processes", 1) == 0
     assert written == [tmp_path]
     assert "Says “not a micrograph”" in (tmp_path / "figures.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["model"] == "fake"
+
+
+def test_the_card_keeps_its_figures_where_few_pictures_are_asked_for(monkeypatch, capsys):
+    monkeypatch.setattr(run, "load_model", lambda name, device: pytest.fail("measured"))
+    assert call("--images", 20, "--card") == 2
+    assert "at least 200 synthetic pictures" in capsys.readouterr().err
+
+
+def test_the_card_keeps_its_figures_where_the_measurement_was_stopped(
+    monkeypatch, capsys, tmp_path, one_photograph
+):
+    class Stopped(FakeModel):
+        def ask(self, question, **options):
+            raise KeyboardInterrupt
+
+    folders = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        folders += ["--model", tmp_path / name]
+    models = {str(tmp_path / "a"): FakeModel(), str(tmp_path / "b"): Stopped()}
+    written = []
+    monkeypatch.setattr(run, "load_model", lambda name, device: models[name])
+    monkeypatch.setattr(run, "render_card", written.append)
+    monkeypatch.setattr(run, "CARD_IMAGES", 0)
+    assert call(*folders, "--images", 0, "--card", "--processes", 1) == 130
+    assert written == [tmp_path / "a"]
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'b' / 'README.md'}." in told
+    assert str(tmp_path / "a") not in told
+
+
+def test_no_card_is_made_of_a_part_of_the_measurement(tmp_path):
+    small = run.Evaluation("fake", "1", "cpu", (), 20, TEST_SEED, 0.0)
+    for part in (small, replace(small, images=400, whole=False)):
+        with pytest.raises(SourceError, match="card was not written"):
+            run.write_beside_weights(part, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_says_which_pictures_may_have_been_trained_on():
+    made = run.Evaluation("fake", "1", "cpu", (), 20, TEST_SEED, 0.0)
+    assert "from seed 10000000 on, never trained on." in made.to_markdown()
+    early = replace(made, first_seed=TEST_SEED - 1).to_markdown()
+    assert "below 10000000 may have been trained on" in early
+    assert "`data synthesize`" in replace(made, first_seed=FIRST_SEED - 10).to_markdown()
 
 
 def test_wrong_requests_are_told_at_once(capsys, tmp_path):
@@ -167,6 +216,13 @@ def test_every_model_gets_the_same_questions():
     other = items_about(facts, TEST_SEED, 1)
     turned = {(i.kind, i.held_out) for i in one} & {(i.kind, i.held_out) for i in other}
     assert {kind for kind, _ in turned} <= set(BOTH_WAYS)
+
+
+def test_pictures_of_the_test_have_one_size():
+    seed = TEST_SEED + 2
+    larger = draw_picture(seed, Recipe(large=0), items.WHOLE)
+    assert min(larger.region.pixels.shape) > 384  # as the training would draw it
+    assert draw(seed).region.pixels.shape == (384, 384)
 
 
 def test_baselines_are_asked_and_judged():

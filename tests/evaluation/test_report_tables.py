@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from napari_micrograph_vlm.evaluation.baselines import majority_answers
+from napari_micrograph_vlm.evaluation.baselines import best_answers, majority_answers
 from napari_micrograph_vlm.evaluation.figures import (
     by_truth,
     calibration_figures,
@@ -110,6 +110,15 @@ def test_lengths_do_not_hide_the_majority():
     assert majority_answers(replies) == {"how large": "about 10 % of the picture"}
     (figure,) = kind_figures(replies)
     assert figure.others["majority"] == 1
+
+
+def test_the_best_answer_without_looking_is_judged_as_the_model_is():
+    truths = ["no"] * 2 + ["yes, a crack", "yes, a pore", "yes, a void"]
+    replies = [reply(truth, "", str(i), kind="present") for i, truth in enumerate(truths)]
+    assert majority_answers(replies) == {"present": "no"}
+    assert best_answers(replies) == {"present": "yes, a crack"}
+    (figure,) = kind_figures(replies)
+    assert figure.others["majority"] == pytest.approx(3 / 5)
 
 
 def test_kinds_beside_those_who_do_not_look():
@@ -223,6 +232,16 @@ def test_balanced_accuracy_counts_every_category_alike(meteor):
     balanced = figures["category, top-1, balanced over 2"]
     assert (balanced.n, balanced.value) == (20, 0.5)
     assert balanced.others == {"chance": 0.5}
+
+
+def test_many_pictures_of_one_paper_do_not_balance(meteor):
+    truths = ["tips"] * 5 + ["powder"] * 5 + ["fibres"] * 9
+    cases = [
+        Case("real", "category, top-1", "one" if truth == "fibres" else str(i), 1.0, truth=truth)
+        for i, truth in enumerate(truths)
+    ]
+    (part,) = real_parts(cases, meteor, {})
+    assert "category, top-1, balanced over 2" in {figure.name for figure in part.figures}
 
 
 def test_the_time_is_a_median():

@@ -116,6 +116,8 @@ def ablate(
         measured[name] = evaluate(
             model, images=test_images, data=data, photographs=False, progress=progress
         )
+        if not measured[name].whole:
+            raise KeyboardInterrupt  # a part of the questions is no line of the table
         text = ablation_table(measured, images, steps)
         (output / TABLE).write_text(text + "\n", encoding="utf-8")
     return text

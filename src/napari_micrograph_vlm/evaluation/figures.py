@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..models.student.physical import plain
-from .baselines import BLIND, MAJORITY, SHUFFLED, majority_answers
+from .baselines import BLIND, MAJORITY, SHUFFLED, best_answers
 from .calibration_error import calibration_error, calibration_interval
 from .found import Case, Found, Reply, Skipped
 from .judging import judge
@@ -96,7 +96,7 @@ def parts_of(found: Sequence[Found], meteor: Meteor) -> list[Part]:
         Part(
             "Each kind of question, synthetic pictures",
             kind_figures(synthetic),
-            ["Held out: with phrasings never trained on; all else with those of the training."],
+            [KINDS_NOTE],
             details={"confused": confused(synthetic)},
         ),
         Part("Two regions compared, synthetic pictures", kind_figures(pairs)),
@@ -122,6 +122,10 @@ CLASS_NOTE = (
     "Class names given to `classify`: ten categories; the kinds of defect and “no defect”, on "
     "pictures with at most one kind. Time: with one core for each process; "
     "in place of an interval, between which values nine of ten lie."
+)
+KINDS_NOTE = (
+    "Held out: with phrasings never trained on; all else with those of the training. Majority: the "
+    "one answer to each kind of question that is right most often."
 )
 OVERLAY_NOTE = (
     "Peak: the largest cell of the overlay touches the defect's mask; chance: a random cell. "
@@ -180,7 +184,7 @@ def above_random(cases: Sequence[Case]) -> list[Figure]:
 
 def kind_figures(replies: Sequence[Reply]) -> list[Figure]:
     """Return the share of right answers to each kind of question, beside the baselines."""
-    majority = majority_answers(replies)
+    best = best_answers(replies)
     by_kind: dict[str, list[Reply]] = {}
     for reply in replies:
         by_kind.setdefault(reply.kind, []).append(reply)
@@ -196,9 +200,7 @@ def kind_figures(replies: Sequence[Reply]) -> list[Figure]:
             told = [reply.others_right[name] for reply in some if name in reply.others_right]
             if told:
                 others[name] = float(np.mean(told))
-        others[MAJORITY] = float(
-            np.mean([judge(kind, plain(r.truth), majority[kind]) for r in some])
-        )
+        others[MAJORITY] = float(np.mean([judge(kind, plain(r.truth), best[kind]) for r in some]))
         found.append(share_of(kind, shown, others))
     return found
 

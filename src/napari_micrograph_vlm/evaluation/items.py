@@ -56,7 +56,7 @@ class Item:
 
 def draw(seed: int) -> Drawn:
     """Draw the whole picture of a seed, 384 pixels a side."""
-    return draw_picture(seed, Recipe(large=0), WHOLE)
+    return draw_picture(seed, Recipe(large=0), WHOLE, closer=False)
 
 
 def items_about(facts: Facts, seed: int, number: int) -> list[Item]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.facts import PLACES, Mask
-from ..datasets.wording import STEPS, step_of
+from ..datasets.synthetic.truth import DEFECT_KINDS
+from ..datasets.wording import STEPS, plural, step_of
 from ..results import AttentionMap
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "SIZES",
     "YES_OR_NO",
     "judge",
+    "meaning",
     "near_size",
     "places_in",
     "pointing",
@@ -56,6 +59,10 @@ _PLACED = ("where", "where kind", "largest where")
 _COUNTED = ("count", "how many defects", "how many kind")
 _NAMED = ("defect", "quality")
 
+_AMOUNT = r"(about |more than )?\d+|many"
+
+_SINGULAR = {plural(kind): kind for kind in DEFECT_KINDS}
+
 _BY_LENGTH = sorted(PLACES, key=len, reverse=True)
 
 
@@ -69,18 +76,39 @@ def judge(kind: str, truth: str, said: str) -> bool:
     truth, said : str
         The right answer and the model's.
     """
-    truth, said = _plain(truth), _plain(said)
+    return meaning(kind, truth) == meaning(kind, said)
+
+
+def meaning(kind: str, text: str) -> Hashable:
+    """Return what of an answer is judged: answers that mean the same are right for one another.
+
+    Places for where something is, the percentage for a size, amounts for numbers (with the kinds
+    where there are several), yes or no, the set of names; where there is nothing of the sort,
+    and for other kinds, the whole text.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of question, as in :data:`..datasets.questions.KINDS`.
+    text : str
+        An answer to it.
+    """
+    text = _plain(text)
     if kind in YES_OR_NO:
-        return truth.split(",")[0] == said.split(",")[0]
+        return text.split(",")[0]
     if kind in _PLACED:
-        return places_in(truth) == places_in(said)
+        return frozenset(places_in(text)) or text
     if kind in SIZES:
-        return said_percent(truth) == said_percent(said)
+        percent = said_percent(text)
+        return text if percent is None else percent
     if kind in _COUNTED:
-        return _amount(truth) == _amount(said)
+        parts = text.split(" and ")
+        if kind == "how many defects" and len(parts) > 1:
+            return frozenset((_amount(part), _counted_kind(part)) for part in parts)
+        return _amount(text)
     if kind in _NAMED:
-        return set(truth.split(" and ")) == set(said.split(" and "))
-    return truth == said
+        return frozenset(text.split(" and "))
+    return text
 
 
 def near_size(truth: str, said: str) -> bool:
@@ -149,5 +177,11 @@ def _amount(text: str) -> str:
     """Return the part of an answer that says how many."""
     if text.startswith("no "):
         return "0"
-    found = re.match(r"(about |more than )?\d+|many", text)
+    found = re.match(_AMOUNT, text)
     return found.group() if found else text
+
+
+def _counted_kind(text: str) -> str:
+    """Return the kind of defect that is counted, in the singular."""
+    name = re.sub(_AMOUNT, "", text).strip()
+    return _SINGULAR.get(name, name)

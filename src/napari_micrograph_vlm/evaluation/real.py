@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..datasets.facts import Facts
-from ..datasets.labelled import LABELS_FILE, read_labelled
+from ..datasets.labelled import LABELS_FILE
 from ..datasets.real_masks import read_real
 from ..datasets.teacher_labels import RealPicture
 from ..errors import MicrographError, SourceError
@@ -51,16 +51,15 @@ def read_split(folder: Path) -> tuple[list[RealPicture], list[RealPicture], list
     SourceError
         If the folder has no labels, or no picture of the test split.
     """
-    pictures = read_real(folder)
+    told: list[str] = []
+    pictures = read_real(folder, told)
     test = [picture for picture in pictures if picture.in_test]
     if not test:
         raise SourceError(
             f"{folder} holds no picture of the test split; label more groups, a fifth is kept "
             "for the test."
         )
-    broken = []
-    if (folder / LABELS_FILE).is_file():
-        broken = [Skipped("real", LABELS_FILE, told) for told in read_labelled(folder).broken]
+    broken = [Skipped("real", LABELS_FILE, line) for line in told]
     return [picture for picture in pictures if not picture.in_test], test, broken
 
 

@@ -22,6 +22,7 @@ from .figures import (
     kind_figures,
     refused_figures,
 )
+from .folds import FEWEST_GROUPS
 from .found import Case, Found, Reply
 from .meteor import Meteor
 from .report import Figure, Part
@@ -33,15 +34,16 @@ __all__ = ["nearest_text", "real_parts"]
 
 CALIBRATION = 0.10
 
-LEAST = 5
-"""A category needs so many test pictures to count in the balanced accuracy."""
-
 CANDIDATES = 12
 
 NOTE = (
     "Labels, descriptions and questions were written by a teacher model unless they come with "
     "masks; no expert checked them. Intervals: bootstrap by paper or specimen. Blind: the same "
     "questions about the mean picture; shuffled: about a picture of another group."
+)
+BALANCED_NOTE = (
+    f"Balanced: mean over the categories with test pictures of at least {FEWEST_GROUPS} papers or "
+    "specimens."
 )
 CEILING_NOTE = (
     "Ceiling: for every answer, the text among those written for the training pictures that comes "
@@ -93,7 +95,7 @@ def real_parts(
         Part(
             "Classification and counts, real pictures",
             [*case_figures(labels, {}), *_balanced(labels), *case_figures(_by_source(labels), {})],
-            [f"Balanced: mean over the categories with at least {LEAST} test pictures."],
+            [BALANCED_NOTE],
             details={"by_truth": by_truth(labels), "confused": confused(labels)},
         ),
         Part("Where it looks, real pictures", case_figures(_by_source(shown), {}), [OVERLAY_NOTE]),
@@ -159,8 +161,10 @@ def _matched(name: str, replies: Sequence[Reply]) -> Figure:
 def _balanced(cases: Sequence[Case]) -> list[Figure]:
     """Return the mean over categories of the share that is right."""
     some = [case for case in cases if case.measure == "category, top-1"]
-    counts = Counter(case.truth for case in some)
-    names = [name for name, n in counts.items() if n >= LEAST]
+    groups: dict[str, set[str]] = {}
+    for case in some:
+        groups.setdefault(case.truth, set()).add(case.group)
+    names = [name for name, owners in groups.items() if len(owners) >= FEWEST_GROUPS]
     some = [case for case in some if case.truth in names]
     if len(names) < 2:
         return []

@@ -13,6 +13,8 @@ from typing import Any
 
 from .. import __version__
 from ..api import load_model
+from ..datasets.synthetic_folder import FIRST_SEED
+from ..errors import SourceError
 from ..models.base import Model
 from ..training.card import render_card
 from ..training.recipe import TEST_SEED
@@ -26,12 +28,23 @@ from .real_figures import real_parts
 from .report import Part, part_text, side_by_side
 from .synthetic import measure_pictures
 
-__all__ = ["Evaluation", "compare_text", "evaluate", "evaluate_named", "write_beside_weights"]
+__all__ = [
+    "CARD_IMAGES",
+    "Evaluation",
+    "compare_text",
+    "evaluate",
+    "evaluate_named",
+    "write_beside_weights",
+]
 
 PICTURES_A_JOB = 4
 
 FIGURES = "figures"
 """Name, without ending, of the files beside the weights that the model card quotes."""
+
+
+CARD_IMAGES = 200
+"""A model card takes figures of so many synthetic pictures or more."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +103,28 @@ class Evaluation:
         ]
         if self.images:
             head.append(
-                f"Synthetic pictures: {self.images} from seed {self.first_seed} on, never trained "
-                "on. What is measured on synthetic pictures says how well the drawings were "
-                "learnt; it is not the test set of the paper that the targets are taken from."
+                f"Synthetic pictures: {self.images} from seed {self.first_seed} on, "
+                f"{self._novelty()}. What is measured on synthetic pictures says how well the "
+                "drawings were learnt; it is not the test set of the paper that the targets are "
+                "taken from."
             )
         if not self.whole:
             head.append("**Stopped before the end: the figures are of what had been measured.**")
         if self.skipped:
             head.append(self.skipped)
         return "\n\n".join([*head, *(part_text(part) for part in self.parts)])
+
+    def _novelty(self) -> str:
+        """Say whether the synthetic pictures may have been trained on."""
+        last = self.first_seed + self.images
+        if self.first_seed < TEST_SEED:
+            return f"of which those below {TEST_SEED} may have been trained on"
+        if last <= FIRST_SEED:
+            return "never trained on"
+        return (
+            f"which `train` does not draw (but `data synthesize` does, from {FIRST_SEED} on: not "
+            "new to a model trained on those)"
+        )
 
 
 def evaluate(
@@ -121,7 +147,8 @@ def evaluate(
     images : int
         Synthetic pictures; 0 leaves them out.
     first_seed : int
-        Seed of the first; from ``TEST_SEED`` on none was trained on.
+        Seed of the first; trainings draw none from ``TEST_SEED`` on. From 20,000,000 on they are
+        those of ``data synthesize``, which a user may have trained on.
     data : sequence of Path
         Labelled folders whose test split is measured as well.
     photographs : bool
@@ -201,7 +228,19 @@ def evaluate_named(
 
 
 def write_beside_weights(evaluation: Evaluation, folder: Path) -> tuple[Path, Path]:
-    """Write ``figures.md`` and ``figures.json``, and the model card that quotes them."""
+    """Write ``figures.md`` and ``figures.json``, and the model card that quotes them.
+
+    Raises
+    ------
+    SourceError
+        If it was stopped before the end or has fewer than ``CARD_IMAGES`` synthetic pictures:
+        such figures would replace better ones.
+    """
+    if not evaluation.whole or evaluation.images < CARD_IMAGES:
+        raise SourceError(
+            "The model card was not written; it takes a measurement that was not stopped, of at "
+            f"least {CARD_IMAGES} synthetic pictures."
+        )
     written = folder / f"{FIGURES}.md", folder / f"{FIGURES}.json"
     written[0].write_text(evaluation.to_markdown() + "\n", encoding="utf-8")
     written[1].write_text(evaluation.to_json() + "\n", encoding="utf-8")
