@@ -107,6 +107,7 @@ def test_ctrl_c_says_how_to_go_on(call, monkeypatch, tmp_path):
         (["--leave-out", "theirs"], "no source of data called theirs"),
         (["--init", "nowhere"], "no model folder nowhere"),
         (["--steps", "0"], "--steps"),
+        (["--images", "9000000"], "choose another first_seed or fewer images"),
     ],
 )
 def test_wrong_input_gets_one_sentence(call, tmp_path, arguments, said):

@@ -79,6 +79,28 @@ def test_what_is_broken_is_skipped_and_named(cache, tmp_path):
     assert gather(RECIPE, cache, [folder], told=quiet()).unmirrored == {"mine": 2}
 
 
+def test_records_and_masks_that_are_broken_are_named(tmp_path):
+    folder = labelled_folder(tmp_path / "mine", 2)
+    names = training_names(5)
+    (folder / "mask.png").write_bytes(b"no mask")
+    add_records(
+        folder,
+        record(names[2], density=3),
+        record(names[3], defects=[{"where": "top"}]),
+        record(names[4], object_masks="mask.png"),
+        "no record\n",
+    )
+    found = training_pictures([folder])
+    assert [picture.path.name for picture in found.sources["mine"]] == names[:2]
+    assert len(found.broken) == 4
+    for words in ("line 6", names[2], names[3], names[4]):
+        assert any(words in line for line in found.broken), words
+    (folder / "teacher_labels.jsonl").unlink()
+    add_records(folder, record(names[2], density=3))
+    with pytest.raises(SourceError, match="density must be a text"):
+        training_pictures([folder])
+
+
 def test_changed_labels_are_read_again(cache, tmp_path):
     folder = labelled_folder(tmp_path / "mine", 1)
     before = gather(RECIPE, cache, [folder], told=quiet()).real["mine"]

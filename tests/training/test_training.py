@@ -17,6 +17,7 @@ from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Question
 from napari_micrograph_vlm.training.assembly import new_model, new_processor
 from napari_micrograph_vlm.training.batches import Batches, image_tensors
+from napari_micrograph_vlm.training.building import synthetic_jobs
 from napari_micrograph_vlm.training.calibration import best_temperature
 from napari_micrograph_vlm.training.card import render_card
 from napari_micrograph_vlm.training.gathering import gather
@@ -24,6 +25,12 @@ from napari_micrograph_vlm.training.loop import Trainer, learning_rate
 from napari_micrograph_vlm.training.recipe import Recipe
 from napari_micrograph_vlm.training.run import run
 from napari_micrograph_vlm.training.shards import read_shards
+
+
+def drawn_pictures(cache):
+    """Those that ``trained`` was trained on."""
+    name = synthetic_jobs(cache / "train", RECIPE, RECIPE.first_seed, RECIPE.images)[0].name
+    return read_shards(cache / "train")[name]
 
 
 def test_a_few_steps_make_a_student_that_answers(trained):
@@ -104,7 +111,7 @@ def test_ctrl_c_keeps_the_state(trained, tmp_path):
     student = Student.load(folder / "weights", "cpu")
     student.model.requires_grad_(True)
     batch = Batches(RECIPE, student.processor, 160, np.random.default_rng(0))
-    batch.add(read_shards(folder / "cache" / "train")["syn-00000001"])
+    batch.add(drawn_pictures(folder / "cache"))
 
     def draw(step):
         if step == 2:
@@ -140,7 +147,7 @@ def test_weights_can_be_started_from(trained):
     assert (
         "begun from the student `weights`, revision" in (folder / "warm" / "README.md").read_text()
     )
-    with pytest.raises(SourceError, match="begun with other data"):
+    with pytest.raises(SourceError, match=r"begun with --without none \(now itc\); give"):
         run(RECIPE, output=folder / "warm", name="warm", without=["itc"], **given)
 
 
@@ -164,7 +171,7 @@ def test_the_loss_on_a_fixed_batch_falls(trained, tmp_path):
     student.model.requires_grad_(True)
     student.model.image_encoder.backbone.requires_grad_(False)
     recipe = replace(RECIPE, steps=12, learning_rate=5e-3, warm_up=0.0)
-    pictures = read_shards(folder / "cache" / "train")["syn-00000001"]
+    pictures = drawn_pictures(folder / "cache")
     batches = Batches(recipe, student.processor, 160, np.random.default_rng(0))
     batch = batches.collate(pictures[:4], "category")
     backbone = student.model.image_encoder.backbone.embeddings.convolution.weight.clone()
@@ -185,7 +192,7 @@ def test_the_loss_on_a_fixed_batch_falls(trained, tmp_path):
 
 
 def test_the_vocabulary_holds_the_words_of_every_kind_of_question(trained):
-    pictures = read_shards(trained[0] / "cache" / "train")["syn-00000001"]
+    pictures = drawn_pictures(trained[0] / "cache")
     processor = new_processor(pictures, replace(RECIPE, vocabulary=4000))
     words = ["first", "second", "region", "both", "denser", "nm", "direction", "blurred", "%"]
     assert set(words) <= set(processor.tokens)
@@ -193,7 +200,7 @@ def test_the_vocabulary_holds_the_words_of_every_kind_of_question(trained):
 
 def test_a_place_can_be_read_from_a_new_student(trained):
     folder, _ = trained
-    pictures = read_shards(folder / "cache" / "train")["syn-00000001"]
+    pictures = drawn_pictures(folder / "cache")
     processor = Student.load(folder / "weights", "cpu").processor
     model = new_model(processor, pictures, replace(RECIPE, model={})).eval()
     images = image_tensors([p for p in pictures if p.tokens == 144])
@@ -240,6 +247,23 @@ def test_the_shipped_recipes_can_be_read(recipe):
 
 
 WRONG = ["{", "3", '{"stepps": 3}', '{"steps": "many"}', '{"steps": 0}', '{"clip": -1}']
+
+
+@pytest.mark.parametrize(
+    ("first_seed", "images"), [(8_999_901, 100), (9_500_000, 1), (1, 30_000_000)]
+)
+def test_no_recipe_draws_the_pictures_of_calibration_and_test(tmp_path, first_seed, images):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"first_seed": first_seed, "images": images}))
+    with pytest.raises(SourceError, match="kept for calibration and test"):
+        Recipe.read(path)
+    with pytest.raises(SourceError, match="kept for calibration and test"):
+        replace(Recipe(first_seed=first_seed, images=0), images=images)
+
+
+def test_the_seeds_around_those_kept_are_free():
+    assert Recipe(first_seed=8_999_901, images=99).images == 99
+    assert Recipe(first_seed=20_000_000, images=5).images == 5
 
 
 @pytest.mark.parametrize("text", WRONG)

@@ -134,6 +134,16 @@ def train(
             rich_help_panel=_EXPERTS,
         ),
     ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--others",
+            help="Folder of photographs that are no micrographs, a few hundred, for the student "
+            "to say so of them; may be given several times. Without it, it keeps what the "
+            "student before knew.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     without: Annotated[
         list[str] | None,
         typer.Option(
@@ -179,6 +189,7 @@ def train(
             name=run,
             leave_out=leave_out or (),
             without=without or (),
+            others=others or (),
             device=device,
             stop_after=stop_after,
             progress=progress_for(),

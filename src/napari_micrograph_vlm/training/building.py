@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -29,10 +31,27 @@ from .recipe import Recipe
 from .shards import Picture, ViewGrid, write_shard
 from .variation import Drawn, Variation
 
-__all__ = ["SKIPPED", "Job", "draw_picture", "fill_cache", "look", "make_shard", "synthetic_jobs"]
+__all__ = [
+    "SKIPPED",
+    "Job",
+    "draw_picture",
+    "drawing_digest",
+    "fill_cache",
+    "look",
+    "make_shard",
+    "seeds_of",
+    "synthetic_jobs",
+]
 
 SKIPPED = ".skipped"
 """Ending of the file beside a shard that names the pictures that could not be read."""
+
+DRAWING = 1
+"""Goes up with every change of the code by which pictures are drawn, cropped or looked at.
+
+It is part of the names of the shards: an older version may have drawn something else from the
+same seeds.
+"""
 
 SIDE, TOKEN = 384, 32
 
@@ -75,15 +94,34 @@ class Job:
         return (self.folder / f"{self.name}.json").exists()
 
 
-def synthetic_jobs(folder: Path, recipe: Recipe, name: str, first: int, n: int) -> list[Job]:
-    """Cut ``n`` seeds from ``first`` on into shards that are not in the folder yet."""
+def synthetic_jobs(folder: Path, recipe: Recipe, first: int, n: int) -> list[Job]:
+    """Cut ``n`` seeds from ``first`` on into shards, those that are there included.
+
+    The name of a shard says all that decides what is in it: its first seed, how many there are,
+    and how they are drawn.
+    """
+    digest = drawing_digest(recipe)
     jobs = []
     for start in range(first, first + n, recipe.shard):
         seeds = range(start, min(start + recipe.shard, first + n))
-        job = Job(folder, f"{name}-{start:08d}", seeds, recipe)
-        if not job.done:
-            jobs.append(job)
+        jobs.append(Job(folder, f"syn-{start:08d}-{len(seeds)}-{digest}", seeds, recipe))
     return jobs
+
+
+def drawing_digest(recipe: Recipe) -> str:
+    """Return eight characters that change with whatever decides how a seed is drawn."""
+    settings = (DRAWING, float(recipe.large), float(recipe.by_category), SIDE, TOKEN, CLOSER,
+                CLOSER_SIDES, Variation(), CATEGORIES, DEFECT_KINDS, DEFECT_HOSTS)  # fmt: skip
+    return sha256(repr(settings).encode()).hexdigest()[:8]
+
+
+def seeds_of(shard: str, recipe: Recipe) -> range:
+    """Return the seeds in a shard of that name; none where this recipe draws them otherwise."""
+    found = re.fullmatch(rf"syn-(\d+)-(\d+)-{drawing_digest(recipe)}", shard)
+    if found is None:
+        return range(0)
+    first, n = map(int, found.groups())
+    return range(first, first + n)
 
 
 def fill_cache(
@@ -174,15 +212,18 @@ def _reason(error: Exception) -> str:
     return said or type(error).__name__
 
 
-def draw_picture(seed: int, recipe: Recipe, variation: Variation | None = None) -> Drawn:
+def draw_picture(
+    seed: int, recipe: Recipe, variation: Variation | None = None, *, closer: bool = True
+) -> Drawn:
     """Draw a synthetic picture and a region on it; the seed decides everything.
 
     A share of the pictures has its category drawn evenly, the others their kind of defect (or
-    none), so that neither a rare category nor a rare defect is seen too seldom.
+    none), so that neither a rare category nor a rare defect is seen too seldom. Without
+    ``closer`` none is drawn larger to be cropped closely.
     """
     rng = np.random.default_rng([seed, 17])
     size = 2 * SIDE if rng.random() < recipe.large else SIDE
-    if size == SIDE and rng.random() < CLOSER:
+    if size == SIDE and rng.random() < CLOSER and closer:
         size = int(rng.choice(CLOSER_SIDES))
     tiled = size == 2 * SIDE and bool(rng.random() < 0.5)
     if rng.random() < recipe.by_category:

@@ -124,11 +124,14 @@ def gather(
     labelled.leave_out(leave_out)
     jobs = real_jobs(cache / "real", recipe, labelled)
     todo = [job for found in jobs.values() for job in found if not job.done]
-    drawn = SYNTHETIC not in leave_out
-    if drawn:
+    train, validation = cache / "train", cache / "validation"
+    drawn: list[Job] = []
+    held_back: list[Job] = []
+    if SYNTHETIC not in leave_out:
+        drawn = synthetic_jobs(train, recipe, recipe.first_seed, recipe.images)
         n = recipe.validation_images
-        todo += synthetic_jobs(cache / "train", recipe, "syn", recipe.first_seed, recipe.images)
-        todo += synthetic_jobs(cache / "validation", recipe, "syn", VALIDATION_SEED, n)
+        held_back = synthetic_jobs(validation, recipe, VALIDATION_SEED, n)
+        todo += [job for job in drawn + held_back if not job.done]
     made = True
     if first is None or first.is_main_process:
         made = _fill(todo, recipe, told, until)
@@ -136,7 +139,6 @@ def gather(
         raise TimeIsUp
     if labelled.speechless:
         told.say(f"{labelled.speechless} pictures have no label that a question could be made of")
-    synthetic = read_shards(cache / "train") if drawn else {}
     real: dict[str, list[Picture]] = {}
     unmirrored: dict[str, int] = {}
     names: set[str] = set()
@@ -149,10 +151,10 @@ def gather(
         names |= {job.name for job in found}
     every = [job for found in jobs.values() for job in found]
     return Pictures(
-        synthetic=_flat(synthetic),
+        synthetic=_read(train, drawn),
         real=real,
-        validation=_flat(read_shards(cache / "validation")) if drawn else [],
-        shards=set(synthetic),
+        validation=_read(validation, held_back),
+        shards={job.name for job in drawn},
         real_shards=names,
         unmirrored=unmirrored,
         broken=labelled.broken + [line for job in every for line in skipped(job)],
@@ -186,10 +188,10 @@ def _all(made: bool, first: Any) -> bool:
 
 
 def _read(folder: Path, jobs: Sequence[Job]) -> list[Picture]:
-    wanted = {job.name for job in jobs}
-    others = {path.stem for path in folder.glob("*.json")} - wanted
-    return _flat(read_shards(folder, others))
+    """Read the shards of some jobs; whatever else lies in the folder is another training's."""
+    others = _names(folder) - {job.name for job in jobs}
+    return [p for pictures in read_shards(folder, others).values() for p in pictures]
 
 
-def _flat(shards: dict[str, list[Picture]]) -> list[Picture]:
-    return [picture for pictures in shards.values() for picture in pictures]
+def _names(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.json")}

@@ -114,7 +114,6 @@ class Trainer:
         *,
         say: Callable[[str], None] = print,
         keep_every: float = KEEP_EVERY,
-        on_keep: Callable[[], None] | None = None,
         on_step: Callable[[float, str], None] | None = None,
         until: float | None = None,
     ) -> bool:
@@ -128,8 +127,6 @@ class Trainer:
             Called with a line of progress now and then.
         keep_every : float
             Seconds between two states kept on disk.
-        on_keep : callable, optional
-            Called after each of them.
         on_step : callable, optional
             Called after each step with the share that is done and a short note.
         until : float, optional
@@ -147,7 +144,7 @@ class Trainer:
         """
         self.model.train()
         try:
-            self._steps(draw, say, keep_every, on_keep, on_step, until)
+            self._steps(draw, say, keep_every, on_step, until)
         except KeyboardInterrupt:
             self.keep()
             raise
@@ -159,7 +156,6 @@ class Trainer:
         draw: Callable[[int], dict[str, Tensor]],
         say: Callable[[str], None],
         keep_every: float,
-        on_keep: Callable[[], None] | None,
         on_step: Callable[[float, str], None] | None,
         until: float | None,
     ) -> None:
@@ -185,8 +181,6 @@ class Trainer:
                 on_step(self.progress, note or f"step {self.step}")
             if keep:
                 self.keep()
-                if on_keep is not None:
-                    on_keep()
                 kept = perf_counter()
             if stop:
                 return

@@ -10,13 +10,16 @@ from typing import Any
 
 from ..errors import SourceError
 
-__all__ = ["TEST_SEED", "Recipe"]
+__all__ = ["TEST_SEED", "VALIDATION_SEED", "Recipe"]
 
 TEST_SEED = 10_000_000
 """Synthetic pictures from this seed on are kept for the test."""
 
 VALIDATION_SEED = 9_000_000
 """Synthetic pictures from this seed on are kept for calibration."""
+
+KEPT_SEEDS = range(VALIDATION_SEED, 20_000_000)
+"""Seeds of both, which no training may draw."""
 
 _AT_LEAST_ONE = {
     "images_a_step",
@@ -37,7 +40,8 @@ class Recipe:
     seed : int
         Of weights, order and phrasings.
     images, first_seed : int
-        Synthetic pictures to make, with the seeds ``first_seed``, ``first_seed + 1``, ...
+        Synthetic pictures to make, with the seeds ``first_seed``, ``first_seed + 1``, ...; the
+        seeds 9,000,000 to 19,999,999 are kept for calibration and test.
     validation_images : int
         Synthetic pictures for the calibration of label probabilities.
     shard : int
@@ -74,6 +78,11 @@ class Recipe:
         (tiny models are slower); weights stay float32.
     model : dict
         Changes of the model's configuration.
+
+    Raises
+    ------
+    SourceError
+        If the seeds touch those that are kept for calibration and test.
     """
 
     seed: int = 0
@@ -103,6 +112,15 @@ class Recipe:
     bfloat16: bool = True
     model: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        last = self.first_seed + self.images - 1
+        if self.images and self.first_seed < KEPT_SEEDS.stop and last >= KEPT_SEEDS.start:
+            raise SourceError(
+                f"The recipe draws the seeds {self.first_seed} to {last}, but {KEPT_SEEDS.start} "
+                f"to {KEPT_SEEDS.stop - 1} are kept for calibration and test; choose another "
+                "first_seed or fewer images."
+            )
+
     @classmethod
     def read(cls, path: Path | None = None) -> Recipe:
         """Read a recipe; the one that made the shipped weights by default.
@@ -110,7 +128,8 @@ class Recipe:
         Raises
         ------
         SourceError
-            If the file cannot be read, names something unknown or has a wrong value.
+            If the file cannot be read, names something unknown or has a wrong value, or its
+            seeds touch those that are kept for calibration and test.
         """
         if path is None:
             text = _shipped("recipe.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -26,16 +26,18 @@ from .card import Made, write_card
 from .gathering import Pictures, TimeIsUp, gather
 from .hardware import new_accelerator
 from .loop import LOSSES, Trainer
+from .novelty import fit_novelty, other_pictures
 from .progress import Lines, Progress, Silent
 from .recipe import Recipe
-from .shards import read_shards
-from .sources import SYNTHETIC
 
 __all__ = ["Outcome", "run"]
 
 REMOVABLE = LOSSES[1:]
 
 ABOUT = "about.json"
+
+_FREE = {"images", "minutes", "processes", "shard", "steps", "validation_images"}
+"""Settings that may change between the parts of a training (``images`` only grows)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def run(
     name: str = "run",
     leave_out: Sequence[str] = (),
     without: Sequence[str] = (),
+    others: Sequence[Path] = (),
     device: str = "auto",
     stop_after: float | None = None,
     pictures: Pictures | None = None,
@@ -91,6 +94,9 @@ def run(
         Sources of data to leave out: ``"synthetic"``, or the first folder of the images' paths.
     without : sequence of str
         Losses to leave out: of ``"itc"``, ``"itm"``, ``"lm"`` and ``"grounding"``.
+    others : sequence of Path
+        Folders of photographs that are no micrographs. With any, the student learns to tell them
+        apart; without, it keeps what ``init`` knows.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     stop_after : float, optional
@@ -131,8 +137,9 @@ def run(
         else:
             pictures = pictures.without(leave_out)
         return _Training(
-            recipe, output, cache, init, name, tuple(leave_out), tuple(without), accelerator, told
-        ).make(pictures, [folder.name for folder in data], until)
+            recipe, output, cache, init, name, tuple(leave_out), tuple(without), tuple(others),
+            accelerator, told,
+        ).make(pictures, data, until)  # fmt: skip
     finally:
         told.close()
 
@@ -151,6 +158,10 @@ def _without(recipe: Recipe, losses: Sequence[str]) -> Recipe:
     return replace(recipe, model={**recipe.model, "loss_weights": weights})
 
 
+MICROGRAPHS = 2_000
+"""Drawn pictures, at most, that the student tells from those that are no micrographs."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Training:
     """One training, once its pictures are there."""
@@ -162,6 +173,7 @@ class _Training:
     name: str
     leave_out: tuple[str, ...]
     without: tuple[str, ...]
+    others: tuple[Path, ...]
     accelerator: Any
     told: Progress
 
@@ -169,7 +181,7 @@ class _Training:
     def folder(self) -> Path:
         return self.cache / self.name
 
-    def make(self, pictures: Pictures, folders: Sequence[str], until: float | None) -> Outcome:
+    def make(self, pictures: Pictures, folders: Sequence[Path], until: float | None) -> Outcome:
         say = self.told.say
         recipe = self.recipe
         if not len(pictures):
@@ -192,21 +204,9 @@ class _Training:
             f"{entries} entries in the vocabulary"
         )
         batches = self._batches(processor, model, pictures, trainer.step)
-        seen = set(pictures.shards)
-
-        def look_for_more() -> None:
-            """Take pictures that another process has added to the cache meanwhile."""
-            if SYNTHETIC in self.leave_out:
-                return
-            for shard, found in read_shards(self.cache / "train", seen).items():
-                seen.add(shard)
-                batches.add(found)
-                say(f"{len(found)} more pictures ({shard})")
-
         finished = trainer.train(
             batches.draw,
             say=lambda _: None,
-            on_keep=look_for_more,
             on_step=lambda share, note: self.told.share("training", share, note),
             until=until,
         )
@@ -275,6 +275,8 @@ class _Training:
         model.eval()
         self.told.say(f"calibration: {calibrate(model, processor, pictures.validation)}")
         model.cpu()
+        if self.others:
+            self.told.say(f"no micrographs: {self._tell_apart(model, pictures)}")
         self.output.mkdir(parents=True, exist_ok=True)
         with _no_bars():
             model.save_compact(self.output)
@@ -284,38 +286,85 @@ class _Training:
         write_card(self.output, made)
         self.told.say(f"saved to {self.output}")
 
-    def _about(self, pictures: Pictures, folders: Sequence[str]) -> dict[str, Any]:
-        """Return what must not change between the parts of one training."""
+    def _tell_apart(self, model: MvaemaModel, pictures: Pictures) -> dict[str, float]:
+        real = [
+            picture
+            for source, found in pictures.real.items()
+            for picture in found[: pictures.unmirrored[source]]
+        ]
+        others = list(other_pictures(model.image_encoder, self.others))
+        try:
+            return fit_novelty(model, real, pictures.synthetic[:MICROGRAPHS], others)
+        except ValueError as error:
+            raise SourceError(f"{error} Give more with --others, or leave it out.") from None
+
+    def _about(self, pictures: Pictures, folders: Sequence[Path]) -> dict[str, Any]:
+        """Return what identifies a training, to be compared between its parts."""
         names = sorted(pictures.real_shards)
-        return {
-            "folders": sorted(folders),
+        settings = {k: v for k, v in asdict(self.recipe).items() if k not in _FREE}
+        about = {
+            "folders": sorted(str(folder.resolve()) for folder in folders),
             "leave_out": sorted(self.leave_out),
             "without": sorted(self.without),
             "start": "" if self.init is None else revision_of(self.init),
             "pictures": sha256("\n".join(names).encode()).hexdigest(),
+            "images": self.recipe.images,
+            "recipe": settings,
         }
+        return json.loads(json.dumps(about))  # type: ignore[no-any-return]
 
     def _check_about(self, about: dict[str, Any], *, finished: bool) -> None:
         path = self.folder / ABOUT
         if not path.is_file():
             return
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = {key for key, value in about.items() if before.get(key, value) != value}
-        if changed - {"pictures"}:
+        called = f"The training {self.name!r} in {self.cache}"
+        changed = _changed(before, about)
+        if changed:
             raise SourceError(
-                f"The training {self.name!r} in {self.cache} was begun with other data, losses or "
-                "start; choose another name with --run to begin anew."
+                f"{called} was begun with {', '.join(changed)}; give the same to go on, or another "
+                "name with --run to begin anew."
             )
-        if changed and finished:
+        free = ("pictures", "images")
+        if finished and any(before.get(key, about[key]) != about[key] for key in free):
             raise SourceError(
-                f"The training {self.name!r} in {self.cache} is finished and the labelled "
-                "pictures have changed since; choose another name with --run to train on them."
+                f"{called} is finished and its pictures have changed since; choose another name "
+                "with --run to train on them."
             )
 
     def _note(self, about: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return in words what must stay and has not; what an older version did not note is unknown."""
+    if "recipe" not in before and "folders" in before:  # by their last names then
+        now = now | {"folders": sorted(Path(folder).name for folder in now["folders"])}
+    options = {
+        "folders": "--data",
+        "leave_out": "--leave-out",
+        "without": "--without",
+        "start": "--init, a student of revision",
+    }
+    pairs = [(words, before.get(key, now[key]), now[key]) for key, words in options.items()]
+    settings = before.get("recipe", {})
+    if before.get("without", []) != now["without"]:
+        settings.pop("model", None)  # it holds the weights of the losses
+    shared = sorted(settings.keys() & now["recipe"].keys())
+    pairs += [(key, settings[key], now["recipe"][key]) for key in shared]
+    if before.get("images", 0) > now["images"]:
+        pairs.append(("images", before["images"], now["images"]))
+    return [f"{words} {_short(a)} (now {_short(b)})" for words, a, b in pairs if a != b]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return str(value) or "none"
 
 
 @contextmanager

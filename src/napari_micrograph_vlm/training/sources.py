@@ -81,11 +81,10 @@ def training_pictures(folders: Sequence[Path]) -> RealData:
     found = RealData()
     rng = np.random.default_rng(0)
     for folder in folders:
-        labels = read_labelled(folder)
-        found.broken += [f"{folder / sentence}" for sentence in labels.broken]
+        broken: list[str] = []
         before = sum(map(len, found.sources.values()))
         kept_for_test = 0
-        for picture in read_real(folder):
+        for picture in read_real(folder, broken):
             if picture.in_test:
                 kept_for_test += 1
             elif not picture.path.is_file():
@@ -94,10 +93,13 @@ def training_pictures(folders: Sequence[Path]) -> RealData:
                 found.speechless += 1
             else:
                 found.sources.setdefault(source_of(picture, folder), []).append(picture)
+        found.broken += [f"{folder}: {sentence}" for sentence in broken]
         if sum(map(len, found.sources.values())) == before:
+            labels = len(read_labelled(folder).records)
             raise SourceError(
-                f"{folder} holds no labelled picture to train on: {len(labels.records)} labels "
-                f"can be read, {kept_for_test} pictures are kept for the test; label more with "
+                f"{folder} holds no labelled picture to train on: {labels} labels can be read, "
+                f"{kept_for_test} pictures are kept for the test, {len(broken)} are broken"
+                f"{f' ({broken[0]})' if broken else ''}; label more with "
                 "`napari-micrograph-vlm data teach`."
             )
     return found
