@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,15 @@ from chat_server import ChatServer
 from napari_micrograph_vlm.datasets.facts import Facts
 from napari_micrograph_vlm.datasets.labelled import read_labelled
 from napari_micrograph_vlm.datasets.synthetic.synthesize import synthesize
+from napari_micrograph_vlm.datasets.synthetic.truth import Defect
+from napari_micrograph_vlm.datasets.synthetic_folder import (
+    FIRST_SEED,
+    KEPT_SEEDS,
+    Drawing,
+    draw_folder,
+)
+from napari_micrograph_vlm.datasets.teacher_labels import read_teacher_labels
+from napari_micrograph_vlm.training.recipe import TEST_SEED, VALIDATION_SEED
 
 
 @pytest.fixture
@@ -53,6 +63,42 @@ def test_synthesize_writes_pictures_masks_and_records(run, tmp_path):
         assert np.array_equal(ids > 0, np.logical_or.reduce([d.mask for d in made.defects]))
         objects = np.asarray(Image.open(tmp_path / record["object_masks"]))
         assert np.array_equal(objects > 0, made.object_mask)
+
+
+def test_seeds_of_validation_and_test_are_not_drawn(run, tmp_path):
+    assert KEPT_SEEDS.start == min(VALIDATION_SEED, TEST_SEED)
+    assert max(VALIDATION_SEED, TEST_SEED) in KEPT_SEEDS
+    assert KEPT_SEEDS.stop == FIRST_SEED
+    for seed in (8_999_998, 9_000_000, 10_000_000, 19_999_999):
+        for command in (["synthesize", "--images"], ["export", "--synthetic"]):
+            code, out, err = run("data", *command, 3, "--seed", seed, "--output", tmp_path / "x")
+            assert (code, out) == (2, "")
+            assert "kept for validation and test" in err
+            assert not (tmp_path / "x").exists()
+    assert run("data", "synthesize", "--output", tmp_path / "x", "--images", 2, "--size", 64,
+               "--seed", 8_999_998)[0] == 0  # fmt: skip
+
+
+def test_covered_defects_keep_their_masks(tmp_path, monkeypatch):
+    def covering(self, seed):
+        drawn = synthesize(seed, category="films and coated surfaces", defect="crack", size=96)
+        first, second = np.zeros((2, 96, 96), bool)
+        first[10:20, 10:90] = second[10:20, 50:80] = True
+        nowhere = np.zeros((96, 96), bool)
+        masks = (("crack", nowhere), ("crack", first), ("pore", second))
+        return replace(drawn, defects=tuple(Defect(kind, mask) for kind, mask in masks))
+
+    monkeypatch.setattr(Drawing, "draw", covering)
+    draw_folder(tmp_path, [5], Drawing(96))
+    (record,) = read_labelled(tmp_path).records
+    assert record["covered_defects"] == {"1": "masks/000000005_defect_1.png"}
+    ids = np.asarray(Image.open(tmp_path / record["defect_masks"]))
+    assert [(ids == i).sum() for i in (1, 2)] == [500, 300]
+    (picture,) = read_teacher_labels(tmp_path)
+    crack, pore = picture.facts.defects
+    assert picture.facts.extent_of(crack) == pytest.approx(80 / 96)
+    assert crack.mask.mean() == pytest.approx(800 / 96**2)
+    assert pore.mask.mean() == pytest.approx(300 / 96**2)
 
 
 def test_synthesize_draws_only_what_is_missing(run, tmp_path):
@@ -94,6 +140,17 @@ def test_teach_says_where_pictures_go_and_what_was_kept(run, folder, server):
     assert "All runs together: 12 answers" in out
     assert run("data", "teach", folder, "--server", server.url)[0] == 0
     assert len(server.requests) == 12
+
+
+def test_teach_writes_into_no_other_file(run, folder, server):
+    before = (folder / "a.png").read_bytes()
+    code, out, err = run("data", "teach", folder, "--server", server.url,
+                         "--output", folder / "a.png")  # fmt: skip
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert ".jsonl" in err
+    assert (folder / "a.png").read_bytes() == before
+    assert server.requests == []
 
 
 def test_teach_skips_what_is_broken(run, folder, server):

@@ -169,6 +169,45 @@ def test_counts_beside_masks(tmp_path):
     assert "'many' instead of a number: pictures 1, particles in them 50 to 50" in text
 
 
+def test_counts_that_masks_denied_are_compared_too(tmp_path):
+    (tmp_path / "counts.csv").write_text("id,particles\n0,10\n1,10\n2,8\n3,10\n")
+    denial = {"count: the truth says otherwise": 1}
+    records = [
+        record(0, count=11),
+        record(1, count=None, denied={"count": [30, 10]}, dropped=denial),
+        record(2, count=None, denied={"count": ["many", 8]}, dropped=denial),
+        record(3, count=None, dropped=denial),  # of an older version
+    ]
+    check = check_counts(write(tmp_path, records))
+    assert check.said.tolist() == [11, 30]
+    assert check.not_counted == {"many": [8]}
+    assert (check.denied, check.forgotten) == (2, 1)
+    assert check.to_dict()["median_relative_error"] == pytest.approx(1.05)
+    text = "\n".join(check.lines())
+    assert "2 of these were dropped" in text
+    assert "1 more were dropped" in text
+
+
+def test_a_mask_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "instances").mkdir()
+    (tmp_path / "instances/0.png").write_bytes(b"no mask")
+    Image.fromarray(np.arange(11, dtype=np.uint8)[None]).save(tmp_path / "instances/1.png")
+    check = check_counts(write(tmp_path, [record(0), record(1)]))
+    assert check.said.tolist() == [10]
+    (line,) = check.broken
+    assert line.startswith("images/0.png: The mask ")
+
+
+def test_verdicts_are_not_written_into_another_file(labelled, tmp_path):
+    saved(tmp_path / "v.json", draw(labelled.records, 1), ["right"])
+    (tmp_path / "notes.jsonl").write_text("Notes of Monday")
+    for name in ("images/0.png", "notes.jsonl"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(SourceError, match="choose"):
+            keep_verdicts(tmp_path / "v.json", tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+
+
 def test_a_folder_without_masks_has_no_figures(labelled):
     check = check_counts(labelled)
     assert check.lines() == []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from napari_micrograph_vlm.datasets.bare_files import bare_jpeg, bare_png
 from napari_micrograph_vlm.datasets.export import export_folders
 from napari_micrograph_vlm.datasets.synthetic_folder import Drawing, draw_folder
 from napari_micrograph_vlm.datasets.teacher_labels import in_test
@@ -59,7 +62,10 @@ def test_a_dataset_that_opens_again(labelled, tmp_path, load):
     assert made.skipped == []
     data = load(output)
     groups = {split: set(data[split]["group"]) for split in data}
-    assert all(in_test(g) == (split == "test") for split, names in groups.items() for g in names)
+    names = [f"paper {i}" for i in range(6)]
+    for split, found in groups.items():
+        meant = [name for name in names if in_test(name) == (split == "test")]
+        assert found == {sha256(name.encode()).hexdigest()[:16] for name in meant}
     rows = [row for split in data.values() for row in split]
     assert len(rows) == 12 == sum(made.pictures.values())
     by_name = {row["name"]: row for row in rows}
@@ -78,17 +84,93 @@ def test_a_dataset_that_opens_again(labelled, tmp_path, load):
     )
 
 
-def test_jpeg_pictures_keep_their_bytes(labelled, tmp_path):
+def exported(output):
     import pyarrow.parquet as parquet
 
-    export_folders([labelled], tmp_path / "out", title="t")
-    kept = {
-        row["name"]: row["image"]["bytes"]
-        for path in (tmp_path / "out" / "data").glob("*.parquet")
-        for row in parquet.read_table(path, columns=["name", "image"]).to_pylist()
+    return {
+        row["name"]: row
+        for path in (output / "data").glob("*.parquet")
+        for row in parquet.read_table(path).to_pylist()
     }
+
+
+def test_jpeg_pictures_are_not_compressed_again(labelled, tmp_path):
+    export_folders([labelled], tmp_path / "out", title="t")
+    kept = {name: row["image"]["bytes"] for name, row in exported(tmp_path / "out").items()}
     assert kept["0.jpg"] == (labelled / "0.jpg").read_bytes()
     assert Image.open(io.BytesIO(kept["3.tif"])).format == "PNG"
+
+
+SECRET = b"client-ACME"
+
+
+def with_secrets(folder):
+    """Write pictures that say in many ways where they are from."""
+    rng = np.random.default_rng(0)
+    grey = Image.fromarray(rng.integers(0, 255, (40, 60), np.uint8))
+    exif = Image.Exif()
+    exif[0x010E] = exif[0x013B] = SECRET.decode()
+    text = PngInfo()
+    text.add_text("Author", SECRET.decode())
+    text.add_itxt("Where", SECRET.decode(), zip=False)
+    jpeg = {"exif": exif, "comment": SECRET, "icc_profile": SECRET, "quality": 90}
+    png = {"pnginfo": text, "exif": exif, "icc_profile": SECRET}
+    grey.save(folder / "a.jpg", **jpeg)
+    grey.convert("RGB").save(folder / "b.jpeg", **jpeg, progressive=True)
+    grey.convert("CMYK").save(folder / "c.jpg", **jpeg)
+    grey.save(folder / "d.png", **png)
+    grey.convert("P").save(folder / "e.png", **png)
+    Image.fromarray(rng.integers(0, 60000, (40, 60), np.uint16)).save(folder / "f.png", **png)
+    grey.save(folder / "g.tif", description=SECRET.decode())
+    grey.save(folder / "h.png", "TIFF", description=SECRET.decode())  # not what it is called
+    names = [path.name for path in sorted(folder.iterdir())]
+    for name in names:
+        with (folder / name).open("ab") as file:
+            file.write(SECRET)
+    # An editor's segment between those of the picture.
+    data = (folder / "a.jpg").read_bytes()
+    (folder / "a.jpg").write_bytes(
+        data[:2] + b"\xff\xed" + (len(SECRET) + 2).to_bytes(2, "big") + SECRET + data[2:]
+    )
+    return names
+
+
+def test_nothing_but_pixels_leaves_the_house(tmp_path):
+    folder = tmp_path / SECRET.decode()
+    folder.mkdir()
+    names = with_secrets(folder)
+    inside = tmp_path / "labels"
+    inside.mkdir()
+    lines = [
+        json.dumps({**TEACHER, "image": f"../{SECRET.decode()}/{name}", "qa": []}) for name in names
+    ]
+    (inside / "teacher_labels.jsonl").write_text("\n".join(lines))
+    made = export_folders([inside], tmp_path / "out", title="t")
+    assert made.skipped == []
+    rows = exported(tmp_path / "out")
+    assert sorted(rows) == names
+    for name, row in rows.items():
+        assert SECRET in (folder / name).read_bytes()
+        data = row["image"].pop("bytes")
+        assert SECRET not in data, name
+        assert SECRET.decode() not in json.dumps(row)
+        with Image.open(folder / name) as image, Image.open(io.BytesIO(data)) as again:
+            assert np.array_equal(np.asarray(image), np.asarray(again)), name
+            assert not again.getexif()
+            assert "icc_profile" not in again.info
+    for path in (tmp_path / "out").rglob("*.*"):
+        assert SECRET not in path.read_bytes()
+
+
+@pytest.mark.parametrize("bare", [bare_png, bare_jpeg])
+def test_half_a_file_is_not_copied(bare, tmp_path):
+    name = tmp_path / ("a.png" if bare is bare_png else "a.jpg")
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 20), np.uint8)
+    Image.fromarray(pixels).save(name)
+    data = name.read_bytes()
+    assert bare(data) is not None
+    assert all(bare(data[:n]) is None for n in range(len(data) - 1))
+    assert bare(b"II*\0") is None
 
 
 def test_the_card_says_what_it_is(labelled, tmp_path):

@@ -107,8 +107,70 @@ def test_broken_records_are_left_out(folder):
     lost = {**RECORD, "image": "l.png", "object_masks": "masks/none.png"}
     lines = [text[0], "{not json", json.dumps(wrong), json.dumps(lost), text[1]]
     (folder / "teacher_labels.jsonl").write_text("\n".join(lines))
-    names = [p.path.name for p in read_teacher_labels(folder)]
-    assert names == ["a1.jpg", "x.png"]
+    broken = []
+    names = [p.path.name for p in read_teacher_labels(folder, broken)]
+    assert names == ["a1.jpg", "x.png"] == [p.path.name for p in read_teacher_labels(folder)]
+    assert broken[0] == "teacher_labels.jsonl, line 2: not a JSON record"
+    assert broken[1] == "teacher_labels.jsonl, w.png: One of its defects names no kind."
+    assert broken[2].startswith("teacher_labels.jsonl, l.png: There is no mask ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"count": "three"}, "Its count must be a whole number, not 'three'."),
+        ({"count": 2.5}, "count"),
+        ({"density": 3}, "Its density must be a text, not 3."),
+        ({"description": ["a"]}, "description"),
+        ({"category": {}}, "category"),
+        ({"defects": "crack"}, "Its defects must be a list, not 'crack'."),
+        ({"defects": ["crack"]}, "names no kind"),
+        ({"defects": [{"kind": "crack", "where": 3}]}, "place"),
+        ({"quality": "noisy"}, "quality"),
+        ({"object_masks": 3}, "object_masks"),
+        ({"object_masks": "x.png"}, "There is no mask"),
+        ({"object_masks": "particles/counts.csv"}, "cannot be read"),
+        ({"object_masks": "particles/instances/a1.png", "pixel_size_nm": "2"}, "pixel_size_nm"),
+        (
+            {"defect_masks": "particles/instances/a1.png", "covered_defects": {"7": "x.png"}},
+            "covered_defects",
+        ),
+    ],
+)
+def test_a_wrong_field_is_named(folder, wrong, words):
+    (folder / "teacher_labels.jsonl").write_text(json.dumps({**RECORD, **wrong}))
+    broken = []
+    assert list(read_teacher_labels(folder, broken)) == []
+    (line,) = broken
+    assert words in line
+    assert line.startswith("teacher_labels.jsonl, particles/images/a1.jpg: ")
+
+
+def test_broken_masks_cost_their_pictures_alone(folder):
+    rng = np.random.default_rng(0)
+    for part in ("superalloy/images", "superalloy/masks"):
+        (folder / part).mkdir(parents=True)
+    for name in ("s1_1.png", "s2_1.png", "s3_1.png", "s4_1.png"):
+        pixels = rng.integers(0, 255, (40, 40), np.uint8)
+        for part in ("images", "masks"):
+            Image.fromarray(pixels).save(folder / "superalloy" / part / name)
+    before = len(read_real(folder))
+    (folder / "superalloy/masks/s1_1.png").write_bytes(b"no mask")
+    whole = (folder / "superalloy/masks/s2_1.png").read_bytes()
+    (folder / "superalloy/masks/s2_1.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "superalloy/masks/s3_1.png").unlink()
+    colours = Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8))
+    colours.save(folder / "superalloy/masks/s4_1.png")
+    (folder / "particles/instances/a1.png").write_bytes(b"")
+    broken = []
+    assert len(read_real(folder, broken)) == before - 5 == len(read_real(folder))
+    assert [next(n for n in ("a1", "s1_1", "s2_1", "s3_1", "s4_1") if n in line)
+            for line in broken] == ["a1", "s1_1", "s2_1", "s3_1", "s4_1"]  # fmt: skip
+    (folder / "coating_cracks/masks/s1_2_3.png").write_bytes(b"no mask")
+    (folder / "particles/counts.csv").write_bytes(b"\xff\xfe")
+    broken = []
+    assert [p.path.name for p in read_real(folder, broken)] == ["x.png"]
+    assert len(broken) == 7
 
 
 def test_exact_records_bring_their_masks(tmp_path):

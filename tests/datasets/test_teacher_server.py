@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from chat_server import LABELS, PAIRS, ChatServer
+from napari_micrograph_vlm.datasets.audit.counts import check_counts
 from napari_micrograph_vlm.datasets.labelled import FIELDS, read_labelled
 from napari_micrograph_vlm.datasets.teacher.address import parse_address
 from napari_micrograph_vlm.datasets.teacher.base import TeacherError
@@ -45,7 +46,8 @@ class Runner:
         self.server, self.folder = server, folder
         self.output = folder / "teacher_labels.jsonl"
 
-    def __call__(self, *, limit=None, parallel=1, questions=6, twice=True, **options):
+    def __call__(self, *, limit=None, parallel=1, questions=6, twice=True, on_picture=None,
+                 **options):  # fmt: skip
         given = {"timeout": 5.0, "attempts": 3, "pause": 0.01, **options}
         stop = Event()
         teacher = Server(parse_address(self.server.url), "tiny-vlm", stop=stop, **given)
@@ -59,6 +61,7 @@ class Runner:
             parallel=parallel,
             outcome=self.outcome,
             stop=stop,
+            on_picture=on_picture or (lambda outcome: None),
         )
         return self.records
 
@@ -186,12 +189,27 @@ def test_masks_deny_a_count(run, server, folder):
     records = {record["image"]: record for record in run()}
     assert set(records) == {"images/a.png", "b.png", "c.png"}
     assert records["images/a.png"]["count"] is None
+    # What was said is kept: who measures the teacher must not look at what is left alone.
+    assert records["images/a.png"]["denied"] == {"count": [3, 9]}
+    assert records["b.png"]["denied"] == {}
+    assert check_counts(read_labelled(folder)).said.tolist() == [3]
     assert records["images/a.png"]["qa"] == PAIRS[1:]
     assert records["b.png"]["count"] == 3
     assert run.outcome.dropped == {
         "count: the truth says otherwise": 1,
         "question: the truth says otherwise": 1,
     }
+
+
+def test_a_mask_that_cannot_be_read_skips_its_picture(run, server, folder):
+    (folder / "instances").mkdir()
+    (folder / "images").mkdir()
+    (folder / "a.png").rename(folder / "images" / "a.png")
+    (folder / "instances" / "a.png").write_bytes(b"no mask")
+    assert [record["image"] for record in run()] == ["b.png", "c.png"]
+    (line,) = run.outcome.skipped
+    assert line.startswith("images/a.png: The mask ")
+    assert len(server.requests) == 2 * CALLS  # nothing was asked in vain
 
 
 def test_counts_in_a_table_deny_a_count(run, folder):
@@ -251,6 +269,47 @@ def test_three_pictures_in_a_row_without_an_answer_end_the_run(run, server, fold
     with pytest.raises(TeacherError, match="3 pictures in a row got no answer"):
         run()
     assert len(server.requests) == 9
+
+
+@pytest.mark.parametrize("fault", [400, "What a beautiful picture!"])
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_server_that_refuses_every_picture_is_given_up(run, server, folder, fault, parallel):
+    for i in range(10):
+        Image.open(folder / "a.png").save(folder / f"more{i}.png")
+    server.faults = [fault] * 100
+    with pytest.raises(TeacherError, match="None of 3 pictures could be labelled"):
+        run(parallel=parallel)
+    assert len(run.outcome.skipped) == 3
+    assert len(server.requests) <= 2 * (3 + 2 * parallel)
+
+
+def test_pictures_that_a_proven_teacher_refuses_do_not_end_the_run(run, server, folder):
+    Image.open(folder / "a.png").save(folder / "d.png")
+    run(limit=1)
+    server.faults = [400] * 3
+    run()
+    assert len(run.outcome.skipped) == 3
+
+
+def test_broken_files_do_not_speak_against_the_server(run, folder):
+    for i in range(5):
+        (folder / f"0{i}.png").write_bytes(b"no picture")
+    assert len(run()) == 3
+
+
+def test_what_got_done_is_kept_when_the_run_ends(run, folder):
+    for i in range(5):
+        Image.open(folder / "a.png").save(folder / f"more{i}.png")
+
+    def interrupted(outcome):
+        time.sleep(1.0)  # the others get done meanwhile
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(parallel=4, on_picture=interrupted)
+    assert len(run.records) >= 4
+    assert run.outcome.written == len(run.records)
+    assert run.outcome.cost.calls == CALLS * len(run.records)
 
 
 def test_a_refused_picture_is_skipped(run, server):
@@ -322,6 +381,51 @@ def test_a_record_that_a_crash_cut_short_is_made_again(run, server):
     run.output.write_bytes(data[:-30])
     assert [record["image"] for record in run(limit=2)] == ["a.png", "b.png"]
     assert len(run.output.read_bytes().splitlines()) == 2
+
+
+FOREIGN = {
+    "picture": b"\x89PNG\r\n\x1a\n and more",
+    "text": b"Notes of Monday\nNotes of Tues",
+    "table": b"id,particles\na1,3",
+    "settings": b'{\n  "model": "tiny",\n  "image": 3',
+    "one object": b'{"model": "tiny"}',
+    "other records": b'{"text": "a"}\n{"text": "b"}\n{"tex',
+    "number": b"12",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("suffix", [".jsonl", ".png", ""])
+def test_a_file_of_other_things_is_left_as_it_is(tmp_path, name, suffix):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(FOREIGN[name])
+    with pytest.raises(SourceError) as caught:
+        Journal(path)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == FOREIGN[name]
+
+
+def test_only_names_of_records_are_taken(tmp_path):
+    with pytest.raises(SourceError, match=r"\.jsonl"):
+        Journal(tmp_path / "labels.json")
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(SourceError, match=r"\.jsonl"):
+        Journal(tmp_path / "folder.jsonl")
+    assert Journal(tmp_path / "LABELS.JSONL").done == set()
+
+
+def test_a_torn_line_is_cut_only_after_whole_records(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    whole = b'{"image": "a.png"}\n'
+    path.write_bytes(whole + b'\n{"image": "b.pn')
+    assert Journal(path).done == {"a.png"}
+    assert path.read_bytes() == whole + b"\n"
+    # Beside another broken line nothing is cut: somebody has been at work here by hand.
+    torn = whole + b'{"image": oops}\n{"image": "b.pn'
+    path.write_bytes(torn)
+    journal = Journal(path)
+    assert path.read_bytes() == torn + b"\n"
+    assert (journal.done, len(journal.broken)) == ({"a.png"}, 2)
 
 
 def test_a_last_line_without_its_end_is_kept(run, server):

@@ -37,7 +37,8 @@ def synthesize(
         typer.Option(
             "--seed",
             min=0,
-            help="Of the first picture; the next ones count on. [default: 20000000]",
+            help="Of the first picture; the next ones count on; those from 9000000 to 19999999 are "
+            "kept for the test. [default: 20000000]",
         ),
     ] = None,
     size: Annotated[
@@ -343,5 +344,7 @@ def audit(
         print("Error rate of the teacher, with 95 % intervals:")
         for rate in error_rates(found.values()):
             print(f"  {rate.text()}")
-    for line in check_counts(labelled).lines():
+    check = check_counts(labelled)
+    name_skipped(check.broken)
+    for line in check.lines():
         print(line)

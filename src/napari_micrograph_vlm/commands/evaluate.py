@@ -38,7 +38,9 @@ def evaluate(
         typer.Option(
             "--first-seed",
             min=0,
-            help="Seed of the first synthetic picture; smaller ones may have been trained on.",
+            help="Seed of the first synthetic picture. `train` draws none from 10000000 on; "
+            "those from 20000000 on are drawn by `data synthesize`: not new to a model that you "
+            "trained on them.",
         ),
     ] = TEST_SEED,
     data: Annotated[
@@ -65,7 +67,11 @@ def evaluate(
     ] = None,
     card: Annotated[
         bool,
-        typer.Option("--card", help="Write the figures beside the weights and into their card."),
+        typer.Option(
+            "--card",
+            help="Write the figures beside the weights and into their card; with at least 200 "
+            "--images.",
+        ),
     ] = False,
     device: Device = "auto",
     processes: Annotated[
@@ -91,9 +97,14 @@ def evaluate(
             raise SourceError(f"The folder of {target} does not exist; make it first.")
     if not images and not data and not photographs:
         raise SourceError("There is nothing to measure; give --images, --photographs or --data.")
-    from ..evaluation.run import compare_text, evaluate_named, write_beside_weights
+    from ..evaluation.run import CARD_IMAGES, compare_text, evaluate_named, write_beside_weights
 
-    done = {}
+    if card and images < CARD_IMAGES:
+        raise SourceError(
+            f"The model card takes figures of at least {CARD_IMAGES} synthetic pictures; give more "
+            "--images, or leave out --card."
+        )
+    done, carded = {}, []
     for name, folder in zip(names, folders, strict=True):
         measured = evaluate_named(
             name,
@@ -105,10 +116,11 @@ def evaluate(
             photographs=photographs,
         )
         done[name or measured.model] = measured
-        if card and measured.whole:
-            write_beside_weights(measured, folder)
         if not measured.whole:
             break
+        if card:
+            write_beside_weights(measured, folder)
+            carded.append(folder)
     texts = [measured.to_markdown() for measured in done.values()]
     if len(done) > 1:
         texts.append("### Side by side\n\n" + compare_text(done))
@@ -121,7 +133,15 @@ def evaluate(
         kept = figures[0] if len(figures) == 1 else "[" + ",\n".join(figures) + "]"
         json_file.write_text(kept + "\n", encoding="utf-8")
     if not all(measured.whole for measured in done.values()):
+        if card:
+            typer.echo(_uncarded([folder for folder in folders if folder not in carded]), err=True)
         raise typer.Exit(INTERRUPTED)
+
+
+def _uncarded(folders: list[Path]) -> str:
+    """Say which cards were left as they were."""
+    cards = ", ".join(str(folder / "README.md") for folder in folders)
+    return f"Not written, since the measurement was stopped: {cards}."
 
 
 @app.command()
@@ -169,18 +189,20 @@ def ablations(
     """
     from ..evaluation.ablations import ablate
     from ..training.recipe import Recipe
+    from .progress import stoppable
 
-    text = ablate(
-        Recipe.read(recipe),
-        output,
-        images=images,
-        steps=steps,
-        test_images=test_images,
-        data=tuple(data or ()),
-        cache=cache,
-        device=device,
-    )
-    typer.echo(text)
+    with stoppable("Stopped; the same command goes on."):
+        text = ablate(
+            Recipe.read(recipe),
+            output,
+            images=images,
+            steps=steps,
+            test_images=test_images,
+            data=tuple(data or ()),
+            cache=cache,
+            device=device,
+        )
+        typer.echo(text)
 
 
 Written = Annotated[

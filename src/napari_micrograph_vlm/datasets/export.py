@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from hashlib import sha256
+from pathlib import Path, PureWindowsPath
 from typing import Any
+
+import numpy as np
 
 from ..errors import MicrographError, SourceError
 from .audit.verdicts import KEPT_FILE, read_kept
+from .bare_files import bare_jpeg, bare_png
 from .export_card import Counts, card_text
 from .labelled import CLOSED, LABELS_FILE, Labelled, Record, read_labelled
 from .teacher.pairs import kind_of
@@ -25,6 +30,7 @@ SHARD = 500
 SPLITS = ("train", "test")
 
 _AS_THEY_ARE = (".png", ".jpg", ".jpeg")
+"""Files whose pixels every program reads."""
 
 
 @dataclass
@@ -149,8 +155,9 @@ def _row(labelled: Labelled, record: Record, source: str, masks: bool) -> dict[s
         kinds = [kind_of(question) for question, _ in pairs]
     row: dict[str, Any] = {
         "image": _image(labelled.path(record)),
-        "name": Path(record["image"]).name,
-        "group": str(record["group"]),
+        # Of either system's paths the last part alone: folders may well be called after customers.
+        "name": PureWindowsPath(record["image"]).name,
+        "group": _short(str(record["group"])),
         "source": source,
         "annotations": [str(text) for text in record.get("annotations") or ()],
         "defects": _defects(record),
@@ -168,6 +175,11 @@ def _row(labelled: Labelled, record: Record, source: str, masks: bool) -> dict[s
     return row
 
 
+def _short(group: str) -> str:
+    """Return what stands for a group, whose name may be a path."""
+    return sha256(group.encode(errors="replace")).hexdigest()[:16]
+
+
 def _defects(record: Record) -> list[dict[str, str | None]] | None:
     found = record.get("defects")
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
@@ -176,27 +188,49 @@ def _defects(record: Record) -> list[dict[str, str | None]] | None:
 
 
 def _image(path: Path) -> dict[str, Any]:
-    """Return the bytes of a picture: as they are where every program reads them, else as PNG."""
+    """Return a picture as a file in memory that holds its pixels and nothing else."""
     try:
-        image = _opened(path)
-        if path.suffix.lower() in _AS_THEY_ARE:
-            return {"bytes": path.read_bytes(), "path": path.name}
+        if path.suffix.lower() not in _AS_THEY_ARE:
+            return _png(path, read_grey_or_colour(path))
+        from ..readers import read_micrograph
+
+        # Decoded to the last pixel; masks may well be of one value.
+        pixels = np.asarray(read_micrograph(path).array)
+        bare = _bare(path)
+        if bare is not None:
+            return {"bytes": bare, "path": path.name}
+        from PIL import Image
+
+        return _png(path, Image.fromarray(pixels))
     except MicrographError:
         raise
     except Exception as error:  # a damaged file can raise anything
         raise SourceError(f"{path.name} cannot be read: {error}.") from None
+
+
+def _bare(path: Path) -> bytes | None:
+    """Copy a file without what is beside its pixels; None where these would not be the same."""
+    from PIL import Image
+
+    data = path.read_bytes()
+    bare = bare_png(data) or bare_jpeg(data)
+    if bare is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image, Image.open(io.BytesIO(bare)) as again:
+                same = image.mode == again.mode
+                same = same and np.array_equal(np.asarray(image), np.asarray(again))
+    except Exception:  # what the copy lacks may be needed after all
+        return None
+    return bare if same else None
+
+
+def _png(path: Path, image: Any) -> dict[str, Any]:
     data = io.BytesIO()
     image.save(data, "PNG")
     return {"bytes": data.getvalue(), "path": path.with_suffix(".png").name}
-
-
-def _opened(path: Path) -> Any:
-    """Decode a picture to its last pixel; masks may well be of one value."""
-    if path.suffix.lower() not in _AS_THEY_ARE:
-        return read_grey_or_colour(path)
-    from ..readers import read_micrograph
-
-    return read_micrograph(path)
 
 
 class _Writer:

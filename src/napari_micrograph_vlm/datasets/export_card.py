@@ -32,8 +32,8 @@ print(data["train"][0]["texts"])
 |---|---|---|
 {sources}
 
-Pictures of one group (`group`: a paper, a specimen, a synthetic picture) are in one split only; a
-hash of the group's name decides which. {skipped}
+Pictures of one group (a paper, a specimen, a synthetic picture) are in one split only; a hash of
+the group's name decides which, and another one, `group`, stands for the name. {skipped}
 
 ## Who wrote the labels
 

@@ -74,6 +74,9 @@ CLOSED: dict[str, tuple[str, ...]] = {
 }
 """Fields that take one of some values."""
 
+SUFFIX = ".jsonl"
+"""What names of files of records end in."""
+
 FIELDS: tuple[str, ...] = (
     *CLOSED,
     "count",
@@ -177,10 +180,7 @@ def read_labelled(path: Path) -> Labelled:
 
 
 def _record(line: bytes) -> Record:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        raise ValueError("not a JSON record") from None
+    record = _json(line)
     if not isinstance(record, dict) or not isinstance(record.get("image"), str):
         raise ValueError("names no image")
     if record.get("group") is None:
@@ -196,6 +196,13 @@ def _record(line: bytes) -> Record:
     return record
 
 
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("not a JSON record") from None
+
+
 def append_line(path: Path, record: Record) -> None:
     """Add a record at the end of a file, so that a crash leaves it whole or leaves it out."""
     # A model may write half of a character.
@@ -206,17 +213,53 @@ def append_line(path: Path, record: Record) -> None:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Take off a last line that was not written to its end."""
+    """Make a file ready for more records: take off a last line that was not written to its end.
+
+    Nothing else is ever taken off: a file that holds other things than records is left as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file; there need not be one yet.
+
+    Raises
+    ------
+    SourceError
+        If its name does not end in ``.jsonl``, or it holds other things.
+    """
+    if path.suffix.lower() != SUFFIX or (path.exists() and not path.is_file()):
+        raise SourceError(f"{path} is no file of records; choose a name that ends in {SUFFIX}.")
     if not path.is_file():
         return
-    data = path.read_bytes()
-    if not data or data.endswith(b"\n"):
+    *lines, last = path.read_bytes().split(b"\n")
+    # A broken record among others is passed over and named; what is no record at all is not ours.
+    if any(map(_is_other, filter(bytes.strip, (*lines, last)))):
+        raise SourceError(f"{path} holds other things than records; choose another file.")
+    if not last.strip():
         return
-    end = data.rfind(b"\n") + 1
     try:
-        _record(data[end:])
+        _json(last)
     except ValueError:
-        os.truncate(path, end)
-    else:  # whole, but without its end of line: an editor may leave it so
-        with path.open("ab") as file:
-            file.write(b"\n")
+        if all(map(_is_record, filter(bytes.strip, lines))):
+            os.truncate(path, path.stat().st_size - len(last))
+            return
+    # Whole, but without its end of line, as an editor may leave it; or not ours to cut.
+    with path.open("ab") as file:
+        file.write(b"\n")
+
+
+def _is_other(line: bytes) -> bool:
+    """Whether a line is neither a record nor what may be left of one."""
+    try:
+        found = _json(line)
+    except ValueError:
+        return not line.lstrip().startswith(b"{")
+    return not isinstance(found, dict) or "image" not in found
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        _record(line)
+    except ValueError:
+        return False
+    return True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from PIL import Image
 
 from ..errors import SourceError
 from ..models.student.physical import expand
-from .facts import Facts
+from .facts import Facts, Mask
 from .labelled import (
     LABELS_FILE,
     NO_DEFECT,
@@ -33,10 +34,16 @@ from .synthetic.synthesize import synthesize
 from .synthetic.truth import Micrograph
 from .wording import describe
 
-__all__ = ["FIRST_SEED", "Drawing", "draw_folder"]
+__all__ = ["FIRST_SEED", "KEPT_SEEDS", "Drawing", "draw_folder"]
 
 FIRST_SEED = 20_000_000
 """Seeds from here on are neither trained on nor measured with by the student that we ship."""
+
+KEPT_SEEDS = range(9_000_000, FIRST_SEED)
+"""Seeds of the pictures that students are calibrated and measured with; nobody is to learn them."""
+
+MOST_COVERED = 0.05
+"""Share of a defect that others may cover in the file of all defects."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,14 @@ def draw_folder(
     Raises
     ------
     SourceError
-        If the folder holds other labels, or the drawing is impossible.
+        If the folder holds other labels, the drawing is impossible, or a seed is kept for the
+        test.
     """
+    if any(seed in KEPT_SEEDS for seed in seeds):
+        raise SourceError(
+            f"Seeds from {KEPT_SEEDS.start} to {KEPT_SEEDS.stop - 1} are kept for validation and "
+            f"test; choose others, such as {FIRST_SEED} and more."
+        )
     labels = folder / LABELS_FILE
     cut_torn_line(labels)
     done: set[str] = set()
@@ -157,23 +170,42 @@ def _draw(folder: Path, drawing: Drawing, seed: int) -> Record:
     micrograph = drawing.draw(seed)
     name = _name(seed)
     objects, defects = f"masks/{seed:09d}_objects.png", f"masks/{seed:09d}_defects.png"
-    _save(folder / objects, micrograph.object_mask.astype(np.uint8) * 255)
-    _save(folder / defects, _numbered(micrograph))
+    seen = [d.mask for d in micrograph.defects if d.mask.any()]  # as the facts count them
+    ids, covered = _numbered(seen, micrograph.image.shape)
+    alone = {i: f"masks/{seed:09d}_defect_{i}.png" for i in covered}
+    _save(folder / objects, _white(micrograph.object_mask))
+    _save(folder / defects, ids)
+    for i, mask in covered.items():
+        _save(folder / alone[i], _white(mask))
     _save(folder / name, micrograph.image)
-    return {**_record(name, micrograph), "object_masks": objects, "defect_masks": defects}
+    record = {**_record(name, micrograph), "object_masks": objects, "defect_masks": defects}
+    return {**record, "covered_defects": alone} if alone else record
 
 
-def _save(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+def _save(path: Path, pixels: NDArray[Any]) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def _numbered(micrograph: Micrograph) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Return an image with i where the i-th defect lies; the later lies above the earlier."""
-    many = len(micrograph.defects) > 255
-    ids = np.zeros(micrograph.image.shape, np.uint16 if many else np.uint8)
-    for i, defect in enumerate(micrograph.defects, 1):
-        ids[defect.mask] = i
-    return ids
+def _white(mask: Mask) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8) * 255
+
+
+def _numbered(
+    masks: Sequence[Mask], shape: tuple[int, ...]
+) -> tuple[NDArray[Any], dict[int, Mask]]:
+    """Return an image with i where the i-th mask lies, the later above the earlier.
+
+    With it come the masks of which too much is covered to be known from the image, by number.
+    """
+    ids = np.zeros(shape, np.uint16 if len(masks) > 255 else np.uint8)
+    for i, mask in enumerate(masks, 1):
+        ids[mask] = i
+    covered = {
+        i: mask
+        for i, mask in enumerate(masks, 1)
+        if (ids == i).sum() < (1 - MOST_COVERED) * mask.sum()
+    }
+    return ids, covered
 
 
 def _record(name: str, micrograph: Micrograph) -> Record:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from ..errors import SourceError
 from ..readers.micrograph import read_micrograph
 from ..regions import Cutout
 from .facts import ACROSS, SPREAD, DefectFact, Facts, Mask, on_grid
+from .mask_files import read_mask
 from .synthetic.truth import CATEGORIES, DEFECT_KINDS
 
 __all__ = ["RealPicture", "facts_of_record", "in_test", "read_teacher_labels"]
@@ -57,6 +58,21 @@ _PLACES = {
     "bottom right": "at the bottom right",
     "across": ACROSS,
 }
+
+_WORDS = (
+    "category",
+    "technique",
+    "objects",
+    "density",
+    "orientation",
+    "contrast",
+    "arrangement",
+    "shape",
+    "description",
+    "object_masks",
+    "defect_masks",
+)
+"""Fields that are a text or not known."""
 
 _TECHNIQUES = ("SEM", "TEM", "STEM")
 
@@ -112,13 +128,15 @@ def in_test(group: str) -> bool:
     return share < TEST_SHARE
 
 
-def read_teacher_labels(folder: Path) -> Iterator[RealPicture]:
+def read_teacher_labels(folder: Path, broken: list[str] | None = None) -> Iterator[RealPicture]:
     """Read the labelled pictures of a folder; records and masks that are broken are left out.
 
     Parameters
     ----------
     folder : Path
         Holds ``teacher_labels.jsonl`` and the images it names.
+    broken : list of str, optional
+        Gets one sentence for each line, record and mask that cannot be read.
 
     Raises
     ------
@@ -128,12 +146,16 @@ def read_teacher_labels(folder: Path) -> Iterator[RealPicture]:
     # Imported here: that module takes the name of the file from this one.
     from .labelled import read_labelled
 
-    for record in read_labelled(folder).records:
+    labelled = read_labelled(folder)
+    broken = [] if broken is None else broken
+    broken += labelled.broken
+    for record in labelled.records:
         try:
-            facts = _with_masks(facts_of_record(record), record, folder)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError):
-            continue  # read_labelled names broken lines; a wrong field inside one is left out here
-        yield RealPicture(folder / record["image"], str(record["group"]), facts)
+            facts = _with_masks(facts_of_record(record), record, labelled.folder)
+        except SourceError as error:
+            broken.append(f"{LABELS_FILE}, {record['image']}: {error}")
+        else:
+            yield RealPicture(labelled.path(record), str(record["group"]), facts)
 
 
 def facts_of_record(record: dict[str, Any]) -> Facts:
@@ -143,13 +165,26 @@ def facts_of_record(record: dict[str, Any]) -> Facts:
     ----------
     record : dict
         A line of ``teacher_labels.jsonl``, of a teacher or of synthetic truth.
+
+    Raises
+    ------
+    SourceError
+        If a field holds what it cannot hold.
     """
+    for name in _WORDS:
+        if not isinstance(record.get(name), str | None):
+            raise SourceError(f"Its {name} must be a text, not {record[name]!r:.40}.")
     category = record.get("category")
     category = category if category in CATEGORIES else None
     count = record.get("count")
+    if not isinstance(count, int | None) and count not in ("many", "not countable"):
+        raise SourceError(f"Its count must be a whole number, not {count!r:.40}.")
+    pairs = _list(record, "qa")
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs or ()):
+        raise SourceError("Its questions are not pairs of question and answer.")
     technique, shape = record.get("technique"), record.get("shape")
     exact = record.get("teacher") == "truth"
-    quality = record.get("quality")
+    quality = _list(record, "quality")
     facts = Facts(
         category=category,
         technique=technique if technique in _TECHNIQUES else None,
@@ -159,11 +194,11 @@ def facts_of_record(record: dict[str, Any]) -> Facts:
         orientation=record.get("orientation"),
         contrast=record.get("contrast"),
         arrangement=record.get("arrangement"),
-        defects=_defects(record.get("defects"), category),
+        defects=_defects(_list(record, "defects"), category),
         shape=shape if shape != "none" else None,
         description=record.get("description") or None,
         # What follows from exact truth is asked in many more words than a record holds.
-        qa=() if exact else tuple((str(q), str(a)) for q, a in record.get("qa") or ()),
+        qa=() if exact else tuple((str(q), str(a)) for q, a in pairs or ()),
         source="synthetic" if exact else "teacher",
         quality=None if quality is None else tuple(map(str, quality)),
     )
@@ -171,12 +206,21 @@ def facts_of_record(record: dict[str, Any]) -> Facts:
     return facts if facts.objects else replace(facts, count=None)
 
 
+def _list(record: dict[str, Any], name: str) -> list[Any] | None:
+    found = record.get(name)
+    if not isinstance(found, list | tuple | None):
+        raise SourceError(f"Its {name} must be a list, not {found!r:.40}.")
+    return None if found is None else list(found)
+
+
 def _with_masks(facts: Facts, record: dict[str, Any], folder: Path) -> Facts:
     """Add the masks that a record names: of the objects, and of each defect by its number."""
     if record.get("object_masks"):
-        objects = _mask_image(folder / str(record["object_masks"])) > 0
+        objects = read_mask(folder / record["object_masks"]) > 0
         wide = objects.shape[1]
         pixel = record.get("pixel_size_nm")
+        if not isinstance(pixel, int | float | None):
+            raise SourceError(f"Its pixel_size_nm must be a number, not {pixel!r:.40}.")
         facts = replace(
             facts,
             object_mask=on_grid(objects, _MASK_SIDE),
@@ -184,8 +228,15 @@ def _with_masks(facts: Facts, record: dict[str, Any], folder: Path) -> Facts:
             field_of_view_nm=float(pixel) * wide if pixel else None,
         )
     if record.get("defect_masks") and facts.defects:
-        ids = _mask_image(folder / str(record["defect_masks"]))
+        ids = read_mask(folder / record["defect_masks"])
         masks: list[Mask] = [ids == i for i in range(1, len(facts.defects) + 1)]
+        covered = record.get("covered_defects") or {}
+        numbers = {str(i): i - 1 for i in range(1, len(masks) + 1)}
+        if not isinstance(covered, dict) or not set(covered) <= set(numbers):
+            raise SourceError("Its covered_defects are not numbers of its defects.")
+        for number, name in covered.items():
+            whole: Mask = read_mask(folder / str(name)) > 0
+            masks[numbers[number]] = whole
         facts = replace(
             facts,
             aspect=ids.shape[1] / ids.shape[0],
@@ -198,11 +249,6 @@ def _with_masks(facts: Facts, record: dict[str, Any], folder: Path) -> Facts:
     return facts
 
 
-def _mask_image(path: Path) -> NDArray[Any]:
-    with Image.open(path) as image:
-        return np.asarray(image)
-
-
 def _objects(category: str | None) -> str | None:
     return {
         "particles": "particles",
@@ -213,14 +259,16 @@ def _objects(category: str | None) -> str | None:
     }.get(category or "")
 
 
-def _defects(
-    found: list[dict[str, Any]] | None, category: str | None
-) -> tuple[DefectFact, ...] | None:
+def _defects(found: list[Any] | None, category: str | None) -> tuple[DefectFact, ...] | None:
     """Take the defects that have a name of ours; None where one has not."""
     if found is None:
         return None
     defects = []
     for item in found:
+        if not isinstance(item, dict) or not isinstance(item.get("kind"), str):
+            raise SourceError("One of its defects names no kind.")
+        if not isinstance(item.get("where"), str | None):
+            raise SourceError(f"The place of a defect must be a text, not {item['where']!r:.40}.")
         name = item["kind"]
         if name == "none visible":
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import SourceError
 from ...evaluation.scores import wilson
-from ..labelled import append_line
+from ..labelled import append_line, cut_torn_line
 
 __all__ = ["KEPT_FILE", "VERDICTS", "ErrorRate", "error_rates", "keep_verdicts", "read_kept"]
 
@@ -78,7 +78,7 @@ def keep_verdicts(downloaded: Path, kept: Path) -> int:
     Raises
     ------
     SourceError
-        If the file is no such file.
+        If the file is no such file, or ``kept`` holds other things.
     """
     try:
         found = json.loads(downloaded.read_text(encoding="utf-8"))["verdicts"]
@@ -89,6 +89,7 @@ def keep_verdicts(downloaded: Path, kept: Path) -> int:
         raise SourceError(
             f"{downloaded} holds no verdicts; save them with the button of the review sheet."
         ) from None
+    cut_torn_line(kept)
     before = read_kept(kept)
     new = [entry for entry in entries if before.get(entry["id"]) != entry]
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ def read_kept(kept: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     if not kept.is_file():
         return found
-    for line in kept.read_text(encoding="utf-8").splitlines():
+    for line in kept.read_bytes().splitlines():
         try:
             entry = _entry(json.loads(line))
         except (ValueError, KeyError, TypeError):

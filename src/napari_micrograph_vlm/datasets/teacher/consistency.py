@@ -13,11 +13,13 @@ from .agreement import near, numbers_in, plain_words, same_answer
 from .pairs import CANNOT_TELL
 from .truth import Truth
 
-__all__ = ["agreed_labels", "agreed_pairs", "pairs_not_denied", "true_labels"]
+__all__ = ["DENIED", "agreed_labels", "agreed_pairs", "pairs_not_denied", "true_labels"]
 
 _DISAGREE = "two answers disagree"
 _ONCE = "only one answer"
-_DENIED = "the truth says otherwise"
+
+DENIED = "the truth says otherwise"
+"""Why something was dropped that masks, counts or the truth of synthetic pictures deny."""
 
 _OUR_NAMES: dict[str, tuple[str, ...]] = {
     "pore or void": ("pore", "void"),
@@ -85,16 +87,23 @@ def _keep_defects(
     kept["defects"] = found
 
 
-def true_labels(labels: Record, truth: Truth) -> tuple[Record, Counter[str]]:
-    """Drop the fields that the truth denies."""
+def true_labels(labels: Record, truth: Truth) -> tuple[Record, Record]:
+    """Drop the fields that the truth denies.
+
+    Returns
+    -------
+    (dict, dict)
+        The fields that are kept, and ``[said, true]`` of those that are not: who measures how
+        often a teacher is wrong must not look at what is kept alone.
+    """
     kept: Record = {}
-    dropped: Counter[str] = Counter()
+    denied: Record = {}
     for name, value in labels.items():
         if name in truth.fields and _denied(name, value, truth.fields[name]):
-            dropped[f"{name}: {_DENIED}"] += 1
+            denied[name] = [value, truth.fields[name]]
         else:
             kept[name] = value
-    return kept, dropped
+    return kept, denied
 
 
 def _denied(name: str, said: Any, true: Any) -> bool:
@@ -135,7 +144,7 @@ def pairs_not_denied(
     """Drop answers about counts and defects that the truth denies."""
     kept = [pair for pair in pairs if not _pair_denied(*pair, truth)]
     lost = len(pairs) - len(kept)
-    return kept, Counter({f"question: {_DENIED}": lost} if lost else {})
+    return kept, Counter({f"question: {DENIED}": lost} if lost else {})
 
 
 def _pair_denied(question: str, answer: str, truth: Truth) -> bool:

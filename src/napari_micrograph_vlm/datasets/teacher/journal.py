@@ -22,7 +22,8 @@ class Journal:
     Raises
     ------
     SourceError
-        If the file holds exact truth, which a teacher must not be mixed with.
+        If the file is none of records, or holds exact truth, which a teacher must not be mixed
+        with.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +36,7 @@ class Journal:
             )
         self.path, self.broken = path, found.broken
         self.done = {str(record["image"]) for record in found.records}
+        self.teachers = {str(record.get("teacher")) for record in found.records}
         self.cost = Cost()
         for record in found.records:
             self.cost += Cost.of(record)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..labelled import FIELDS, Record
 from .agreement import plain_words
 from .base import Refused, Teacher
-from .consistency import agreed_labels, agreed_pairs, pairs_not_denied, true_labels
+from .consistency import DENIED, agreed_labels, agreed_pairs, pairs_not_denied, true_labels
 from .cost import Cost
 from .labels import parse_labels
 from .pairs import kind_of, parse_answers, parse_pairs
@@ -95,8 +95,8 @@ class Passes:
         truth = truth_of(picture.path)
         labels = self._labels(shown, made)
         pairs = self._pairs(shown, labels, made)
-        labels, lost = true_labels(labels, truth)
-        made.dropped.update(lost)
+        labels, denied = true_labels(labels, truth)
+        made.dropped.update(f"{name}: {DENIED}" for name in denied)
         pairs, lost = pairs_not_denied(pairs, truth)
         made.dropped.update(lost)
         made.record = {
@@ -111,6 +111,7 @@ class Passes:
             "prompts": prompts_version(),
             "asked": dict(made.asked),
             "dropped": dict(made.dropped),
+            "denied": denied,
         }
 
     def _labels(self, shown: Shown, made: Label) -> Record:

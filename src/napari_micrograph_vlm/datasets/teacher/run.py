@@ -9,7 +9,7 @@ from queue import Empty, Queue
 from threading import Event, Thread
 
 from ...errors import MicrographError
-from .base import Silent, TeacherError
+from .base import Refused, Silent, TeacherError
 from .cost import Cost
 from .journal import Journal
 from .passes import Label, Passes
@@ -19,6 +19,9 @@ __all__ = ["Outcome", "teach"]
 
 PATIENCE = 3
 """Pictures in a row without any answer, after which the server is given up."""
+
+PROVEN = 10
+"""So many times the patience with refusals is had with a teacher that has labelled pictures."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Outcome:
 
 
 Made = tuple[Picture, Label, MicrographError | None]
+
+Ready = Queue[Made | Exception]
 
 
 def teach(
@@ -79,46 +84,74 @@ def teach(
     Raises
     ------
     TeacherError
-        If the teacher cannot be used, or several pictures in a row got no answer.
+        If the teacher cannot be used, several pictures in a row got no answer, or the first ones
+        were all refused.
     """
     outcome = outcome or Outcome()
     stop = stop or Event()
     todo = [picture for picture in pictures if picture.name not in journal.done]
-    silent = 0
+    silent = refused = 0
+    # A teacher that has refused pictures before is asked about them again, and first of all.
+    proven = passes.teacher.name in journal.teachers
+    patience = PATIENCE * PROVEN if proven else PATIENCE
+    ready: Ready = Queue()
     try:
-        for picture, label, error in _label_all(passes, todo, parallel, stop):
-            outcome.cost += label.cost
+        for picture, label, error in _label_all(passes, todo, parallel, stop, ready):
             if isinstance(error, TeacherError):
+                outcome.cost += label.cost
                 raise error
+            _keep(label, error, journal, outcome)
             if error is None:
-                journal.add(label.record, label.cost)
-                outcome.written += 1
-                outcome.asked.update(label.asked)
-                outcome.dropped.update(label.dropped)
                 silent = 0
             else:
                 outcome.skipped.append(f"{picture.name}: {error}")
-                silent = silent + 1 if isinstance(error, Silent) else silent
+                silent += isinstance(error, Silent)
+                refused += isinstance(error, Silent | Refused)
             on_picture(outcome)
             if silent >= PATIENCE:
                 raise TeacherError(
                     f"{PATIENCE} pictures in a row got no answer: {error} "
                     "What is done is kept; run the same command again to go on."
                 )
+            if refused >= patience and not outcome.written:
+                raise TeacherError(
+                    f"None of {refused} pictures could be labelled, so see whether this model can "
+                    f"look at pictures: {error}"
+                )
     finally:
         stop.set()
+        _drain(ready, journal, outcome)
     return outcome
 
 
+def _keep(label: Label, error: Exception | None, journal: Journal, outcome: Outcome) -> None:
+    outcome.cost += label.cost
+    if error is None:
+        journal.add(label.record, label.cost)
+        outcome.written += 1
+        outcome.asked.update(label.asked)
+        outcome.dropped.update(label.dropped)
+
+
+def _drain(ready: Ready, journal: Journal, outcome: Outcome) -> None:
+    """Write what got done while something else ended the run: it has been paid for."""
+    while True:
+        try:
+            made = ready.get_nowait()
+        except Empty:
+            return
+        if not isinstance(made, Exception):
+            _keep(made[1], made[2], journal, outcome)
+
+
 def _label_all(
-    passes: Passes, todo: Sequence[Picture], parallel: int, stop: Event
+    passes: Passes, todo: Sequence[Picture], parallel: int, stop: Event, ready: Ready
 ) -> Iterator[Made]:
     """Label pictures as they get done; threads that wait for an answer never hold up the end."""
     if parallel <= 1:
         yield from (_label(passes, picture) for picture in todo)
         return
     waiting: Queue[Picture] = Queue()
-    ready: Queue[Made | Exception] = Queue()
     for picture in todo:
         waiting.put(picture)
 
@@ -142,7 +175,7 @@ def _label_all(
         yield made
 
 
-def _next(ready: Queue[Made | Exception]) -> Made | Exception:
+def _next(ready: Ready) -> Made | Exception:
     while True:
         try:  # not for ever at once: some systems let Ctrl-C wait for the end of a wait
             return ready.get(timeout=0.5)

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...errors import SourceError
 from ..labelled import LABELS_FILE, TRUTH, Record, read_labelled
+from ..mask_files import read_mask
 
 __all__ = ["Truth", "counted_particles", "truth_of"]
 
@@ -38,6 +38,11 @@ def truth_of(path: Path) -> Truth:
     That is the record of a synthetic picture in a ``teacher_labels.jsonl`` beside it or in the
     folder above, the mask ``../instances/NAME.png`` with one number for each particle, or the
     row of the picture in ``../counts.csv`` (columns ``id`` and ``particles``).
+
+    Raises
+    ------
+    SourceError
+        If there is a mask that cannot be read.
     """
     path = path.resolve()
     for folder in (path.parent, path.parent.parent):
@@ -50,13 +55,17 @@ def truth_of(path: Path) -> Truth:
 
 
 def counted_particles(path: Path) -> int | None:
-    """Return how many particles the masks of a picture show; None where there are none."""
+    """Return how many particles the masks of a picture show; None where there are none.
+
+    Raises
+    ------
+    SourceError
+        If there is a mask that cannot be read.
+    """
     above = path.parent.parent
     mask = above / "instances" / f"{path.stem}.png"
     if mask.is_file():
-        with Image.open(mask) as image:
-            ids = np.asarray(image)
-        return int(np.count_nonzero(np.unique(ids)))
+        return int(np.count_nonzero(np.unique(read_mask(mask))))
     return _counts(above).get(path.stem)
 
 
