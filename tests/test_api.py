@@ -51,6 +51,19 @@ def test_several_regions_are_one_question(picture):
     assert len(answer.attention) == 2
 
 
+def test_two_masks_are_two_regions_and_one_is_one(picture):
+    first, second = np.zeros((2, 60, 80), bool)
+    first[5:25, 5:30] = second[30:50, 40:70] = True
+    for masks in ([first, second], np.stack([first, second])):
+        answer = vlm.ask(picture, "Which is larger?", masks, FakeModel())
+        assert [region.box for region in answer.regions] == [(5, 5, 25, 30), (30, 40, 50, 70)]
+    assert len(vlm.ask(picture, "What?", first, FakeModel()).regions) == 1
+    mixed = vlm.ask(picture, "Which?", [first, (0, 0, 20, 20)], FakeModel())
+    assert [region.box for region in mixed.regions] == [(5, 5, 25, 30), (0, 0, 20, 20)]
+    with pytest.raises(RegionError):
+        vlm.ask(picture, "What?", [True, False, True], FakeModel())
+
+
 def test_regions_that_were_read_before_are_taken_as_they_are(picture):
     region = Cutout.of_array(picture).read()
     assert vlm.ask(region, "What?", model=FakeModel()).regions == (region,)

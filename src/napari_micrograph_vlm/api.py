@@ -87,8 +87,9 @@ def ask(
     question : str
         What to ask.
     region : optional
-        ``(y0, x0, y1, x1)`` in pixels, or (N, 2) vertices; on a viewer or layer also a Shapes
-        layer or the name of a choice. Default: the selected shapes of a viewer, else all.
+        ``(y0, x0, y1, x1)`` in pixels or (N, 2) vertices, or a list of two to compare; of an array
+        or file also an (H, W) bool mask, on a viewer or layer also a Shapes layer or the name of a
+        choice. Default: the selected shapes of a viewer, else all.
     model : Model or str, optional
         A loaded model or its name. Default: the bundled student.
     turns : sequence of Turn
@@ -108,6 +109,11 @@ def ask(
     ------
     MicrographError
         With one sentence that says what was wrong and what to do.
+
+    Examples
+    --------
+    >>> regions = [(0, 0, 256, 256), (0, 256, 256, 512)]
+    >>> ask("wafer.tif", "Which region has more defects?", regions)  # doctest: +SKIP
     """
     if _would_freeze(source):
         return ask_async(
@@ -252,9 +258,10 @@ def _is_one_region(region: Any) -> bool:
         given = np.asarray(region)
     except ValueError:  # regions of several lengths
         return False
-    if given.dtype == bool or given.shape == (4,):
+    if given.shape == (4,):
         return True
-    return given.ndim == 2 and given.shape[1] == 2
+    # A list of two masks of one size is no mask.
+    return given.ndim == 2 and (given.dtype == bool or given.shape[1] == 2)
 
 
 def _is_napari(source: Any) -> bool:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -148,6 +148,12 @@ def ask(
             "--tiles/--no-tiles", help="Look in tiles at full detail. [default: if it is large]"
         ),
     ] = None,
+    any_picture: Annotated[
+        bool,
+        typer.Option(
+            "--any-picture", help="Answer even where the picture looks like no micrograph."
+        ),
+    ] = False,
 ) -> None:
     """Ask a question about a micrograph, a region of it, or two to compare."""
     boxes = [parse_region(text) for text in region or ()]
@@ -161,8 +167,10 @@ def ask(
     from .api import load_model
 
     _check(image, model)
+    loaded: Any = load_model(model, device)
+    loaded.check_pictures = not any_picture
     answer: Answer = ask_model(  # type: ignore[assignment]
-        image, question, boxes or None, load_model(model, device), tiled=tiles
+        image, question, boxes or None, loaded, tiled=tiles
     )
     if overlay is not None:
         from .picture import save_overlay

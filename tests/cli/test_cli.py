@@ -50,6 +50,13 @@ def test_tiles(run, model, image, flag, tiled):
     assert model.asked[0].tiled is tiled
 
 
+def test_whether_it_is_a_micrograph_is_checked_unless_told_otherwise(run, model, image):
+    assert run("ask", image, "What is it?", "--any-picture")[0] == 0
+    assert model.check_pictures is False
+    assert run("ask", image, "What is it?")[0] == 0
+    assert model.check_pictures is True
+
+
 def test_overlay_picture(run, model, image, tmp_path):
     target = tmp_path / "looked.png"
     assert run("ask", image, "What is it?", "--overlay", target)[0] == 0

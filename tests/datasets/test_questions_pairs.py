@@ -90,6 +90,34 @@ def test_answers(kind, first, second, expected):
     assert answer(first, second, kind) == expected
 
 
+def seen(extent, width_nm, **changes):
+    """A crack that fills a share of a picture so wide."""
+    crack = DefectFact("crack", box(5, 0, 8, round(60 * extent)))
+    return replace(BASE, object_size=extent, defects=(crack,), field_of_view_nm=width_nm, **changes)
+
+
+@pytest.mark.parametrize("kind", ["compare size", "compare defect size"])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (seen(0.2, 1000), seen(0.1, 1000), FIRST),
+        (seen(0.2, 1000), seen(0.1, 1900), FIRST),
+        (seen(0.2, 1000), seen(0.1, 2500), None),  # smaller in nm
+        (seen(0.1, 2500), seen(0.2, 1000), None),
+        (seen(0.2, 1000), seen(0.1, None), FIRST),
+        (seen(0.2, 1000), seen(0.2, 5000), "both have the same"),
+    ],
+)
+def test_larger_is_not_asked_where_share_and_length_disagree(kind, first, second, expected):
+    assert answer(first, second, kind) == expected
+
+
+def test_the_longer_side_of_a_tall_picture_counts():
+    tall = seen(0.2, 500, aspect=0.4)
+    assert ask(tall, seen(0.06, 2000), "compare size") is None
+    assert ask(tall, seen(0.04, 1000), "compare size").answer == FIRST
+
+
 def test_the_same_kind_in_two_numbers_is_said_in_the_plural():
     single = replace(BASE, defects=PORES.defects[:1])
     assert answer(single, PORES, "compare kind") == "yes, both show pores"

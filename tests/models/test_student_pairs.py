@@ -186,14 +186,38 @@ def test_the_field_of_view_is_exact(student: Student, monkeypatch: pytest.Monkey
     assert answer.text == "100 % of the picture (1.92 µm)"
 
 
-@pytest.mark.parametrize(("other", "known"), [(10.0, True), (20.0, False), (None, False)])
+@pytest.mark.parametrize(
+    ("other", "added"),
+    [
+        (10.0, " (about 640 nm)"),
+        (20.0, " (the regions differ in size)"),
+        (None, " (the pixel size is not known)"),
+    ],
+)
 def test_two_regions_have_lengths_where_they_are_of_one_size(
-    student: Student, monkeypatch: pytest.MonkeyPatch, other: float | None, known: bool
+    student: Student, monkeypatch: pytest.MonkeyPatch, other: float | None, added: str
 ) -> None:
     write_instead(monkeypatch, student, "about 50 % of the picture")
     regions = scaled(make_region(seed=1), 10.0), scaled(make_region(seed=2), other)
-    answer = student.ask(Question("Which is larger?", regions))
-    assert answer.text == "About 50 % of the picture" + (" (about 640 nm)" if known else "")
+    assert student.ask(Question(SIZE, regions)).text == f"About 50 % of the picture{added}"
+
+
+def test_larger_is_meant_as_a_share_where_the_regions_differ_in_size(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = write_instead(monkeypatch, student, "the first region")
+    regions = scaled(make_region(seed=1), 10.0), scaled(make_region(seed=2), 20.0)
+    pieces: list[str] = []
+    question = "Which has the larger pores?"
+    answer = student.ask(Question(question, regions), on_text=pieces.append)
+    assert answer.text == "".join(pieces) == "The first region (as a share of each region)"
+    said = [answer.text[word.start : word.stop] for word in answer.words]
+    assert said == ["The", "first", "region", "as", "a", "share", "of", "each", "region"]
+    student.ask(Question("And how?", regions, answer.next_turns))
+    bare = (Turn(question, "The first region"),)
+    assert prompts[1][0] == student.processor.encode_dialogue(bare, "And how?").ids
+    same = regions[0], scaled(make_region(seed=2), 10.0)
+    assert student.ask(Question(question, same)).text == "The first region"
 
 
 def test_the_model_reads_its_own_words_again(

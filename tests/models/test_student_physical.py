@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from napari_micrograph_vlm.lengths import in_metres
 from napari_micrograph_vlm.models.student.physical import (
-    UNKNOWN,
+    AS_SHARES,
     Expander,
+    NoScale,
     Scale,
     asks_for_length,
+    asks_which_is_larger,
     expand,
     plain,
     scale_of,
@@ -25,6 +27,9 @@ WORDS = ["a", "crack,", "large,", "about", "100", "7", "%", "of", "the", "pictur
 texts = st.lists(
     st.one_of(st.sampled_from(WORDS), st.sampled_from(["about 20 % of the picture,"])), max_size=12
 ).map(" ".join)
+starts = st.sampled_from(["", "the first region, ", "Both have the same ", "the second "])
+reasons = st.sampled_from(NoScale)
+questions = st.sampled_from(["", "How long in nm?", "Which is larger?", "Which is larger in µm?"])
 lengths = st.floats(0.5, 1e9)
 
 
@@ -57,30 +62,35 @@ def test_a_length_follows_each_share(text: str, across: float | None, expected: 
     assert expand(text, across) == expected
 
 
-@given(texts, st.one_of(st.none(), lengths), st.sampled_from(["", "How long in nm?"]))
-def test_lengths_can_be_taken_off_again(text: str, across: float | None, question: str) -> None:
-    longer = expand(text, across, question=question)
-    assert plain(longer) == text
-    if "% of the picture" not in text:
-        assert longer == text
-
-
-@given(texts, lengths, st.sampled_from(["", "How long in nm?"]), st.booleans())
-def test_pieces_add_up_and_words_stay_in_place(
-    text: str, across: float, question: str, known: bool
+@given(starts, texts, st.one_of(reasons, lengths), questions)
+def test_what_is_added_can_be_taken_off_again(
+    start: str, text: str, across: float | NoScale, question: str
 ) -> None:
-    expander = Expander(Scale(across, across) if known else None, question)
+    expander = Expander(across if isinstance(across, NoScale) else Scale(across, across), question)
+    expander.push(start + text)
+    assert plain(expander.text) == start + text
+    if "% of the picture" not in text and not start:
+        assert expander.text == text
+
+
+@given(starts, texts, st.one_of(reasons, lengths), questions)
+def test_pieces_add_up_and_words_stay_in_place(
+    start: str, text: str, across: float | NoScale, question: str
+) -> None:
+    scale = across if isinstance(across, NoScale) else Scale(across, across)
+    expander, text = Expander(scale, question), " ".join((start + text).split())
     words, pieces, raw = [], [], ""
     for number, word in enumerate(text.split()):
         piece = f" {word}" if raw else word
-        start = len(raw) + len(piece) - len(word)
+        at = len(raw) + len(piece) - len(word)
         bare = word.strip(",.%")
         if bare:
-            words.append((start, start + len(bare), (number,)))
+            words.append((at, at + len(bare), (number,)))
         raw += piece
         pieces.append(expander.push(piece))
     assert "".join(pieces) == expander.text
-    assert expander.text == expand(text, across if known else None, question=question)
+    at_once = Expander(scale, question)
+    assert at_once.push(text) == expander.text
     placed = expander.placed(words)
     said = [expander.text[start:stop] for start, stop, _ in placed]
     assert all(one[1] <= other[0] for one, other in pairwise(placed))
@@ -88,9 +98,8 @@ def test_pieces_add_up_and_words_stay_in_place(
     old = [(raw[start:stop], tokens) for start, stop, tokens in words]
     rest = iter(zip(said, (tokens for *_, tokens in placed), strict=True))
     assert all(pair in rest for pair in old)
-    numbers = {tokens for start, stop, tokens in words if raw[start:stop].isdigit()}
     new = len(placed) - len(words)
-    assert new == 0 or numbers
+    assert all(tokens for *_, tokens in placed)
     assert (expander.text == raw) == (new == 0)
 
 
@@ -107,10 +116,63 @@ def test_added_words_have_the_tokens_of_their_number() -> None:
 def test_that_a_length_is_not_known_is_said_once_where_it_is_asked_for() -> None:
     text = "about 10 % of the picture and about 20 % of the picture"
     told = expand(text, None, question="How long are they in µm?")
-    assert told.count(UNKNOWN) == 1
-    assert told.startswith(f"about 10 % of the picture{UNKNOWN} and")
+    assert told.count(NoScale.UNKNOWN) == 1
+    assert told.startswith(f"about 10 % of the picture{NoScale.UNKNOWN} and")
     assert expand("no crack", None, question="How long is it in nm?") == "no crack"
-    assert expand(text, 10.0, question="How long are they in µm?").count(UNKNOWN) == 0
+    assert expand(text, 10.0, question="How long are they in µm?").count(NoScale.UNKNOWN) == 0
+
+
+def test_that_regions_differ_in_size_is_not_called_an_unknown_pixel_size() -> None:
+    told = Expander(NoScale.DIFFERS, "How long is the crack in nm?").push("20 % of the picture.")
+    assert told == "20 % of the picture (the regions differ in size)."
+    assert Expander(NoScale.DIFFERS, "How long is it?").push(told) == told
+
+
+@pytest.mark.parametrize(
+    ("question", "scale", "text", "expected"),
+    [
+        (
+            "Which region has the larger pores?",
+            NoScale.DIFFERS,
+            "The second region.",
+            f"The second region{AS_SHARES}.",
+        ),
+        (
+            "In which are they bigger?",
+            NoScale.DIFFERS,
+            "both have the same",
+            f"both have the same{AS_SHARES}",
+        ),
+        ("Which has more pores?", NoScale.DIFFERS, "The first region", "The first region"),
+        ("Which is larger?", NoScale.UNKNOWN, "The first region", "The first region"),
+        ("Which is larger?", Scale(10, 10), "The first region", "The first region"),
+        ("Which is larger?", NoScale.DIFFERS, "No defect", "No defect"),
+    ],
+)
+def test_larger_is_told_to_be_a_share_where_regions_differ_in_size(
+    question: str, scale: Scale | NoScale, text: str, expected: str
+) -> None:
+    expander = Expander(scale, question)
+    for piece in text.replace(" ", "| ").split("|"):
+        expander.push(piece)
+    assert expander.text == expected
+    assert plain(expected) == text
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Which of the two has the bigger particles?", True),
+        ("Is the defect larger in the first or the second region?", True),
+        ("Of these two regions, in which does the defect reach further?", True),
+        ("Do they differ in size?", True),
+        ("Which has the larger number of pores?", False),
+        ("Which region is denser?", False),
+        ("How long is the crack?", False),
+    ],
+)
+def test_questions_that_compare_sizes(question: str, asked: bool) -> None:
+    assert asks_which_is_larger(question) is asked
 
 
 @pytest.mark.parametrize(
@@ -136,22 +198,21 @@ def test_questions_that_ask_for_a_length(question: str, asked: bool) -> None:
 
 def test_the_longer_side_is_what_shares_are_of() -> None:
     scale = scale_of([make_region(100, 200, (2.0, 3.0), "nm")])
-    assert scale is not None
+    assert isinstance(scale, Scale)
     assert (scale.side, scale.width) == pytest.approx((600, 600))
     tall = scale_of([make_region(100, 20, (0.5, 0.5), "µm")])
-    assert tall is not None
+    assert isinstance(tall, Scale)
     assert (tall.side, tall.width) == pytest.approx((50_000, 10_000))
-    assert scale_of([make_region(10, 10, (1, 1), "pixel")]) is None
-    assert scale_of([make_region(10, 10, None, "nm")]) is None
-    assert scale_of([make_region(10, 10, (1, 1), "volt")]) is None
+    for pixel, unit in (((1.0, 1.0), "pixel"), (None, "nm"), ((1.0, 1.0), "volt")):
+        assert scale_of([make_region(10, 10, pixel, unit)]) is NoScale.UNKNOWN
 
 
 def test_two_regions_need_one_scale() -> None:
     one = make_region(100, 100, (1, 1), "nm")
-    assert scale_of([one, make_region(50, 50, (0.002, 0.002), "µm")]) is not None
-    assert scale_of([one, make_region(50, 50, (1, 1), "nm")]) is None
-    assert scale_of([one, make_region(100, 40, (1, 1), "nm")]) is None
-    assert scale_of([one, make_region(100, 100, None, "pixel")]) is None
+    assert isinstance(scale_of([one, make_region(50, 50, (0.002, 0.002), "µm")]), Scale)
+    assert scale_of([one, make_region(50, 50, (1, 1), "nm")]) is NoScale.DIFFERS
+    assert scale_of([one, make_region(100, 40, (1, 1), "nm")]) is NoScale.DIFFERS
+    assert scale_of([one, make_region(100, 100, None, "pixel")]) is NoScale.UNKNOWN
 
 
 @given(lengths, st.integers(1, 99))

@@ -151,8 +151,28 @@ def _sizes(one: float | None, two: float | None) -> str | None:
     return "both have the same" if ratio <= ALIKE else None
 
 
+def _side_nm(facts: Facts) -> float | None:
+    """Longer side of a picture in nm."""
+    if not facts.field_of_view_nm:
+        return None
+    return facts.field_of_view_nm * max(1.0, 1 / (facts.aspect or 1.0))
+
+
+def _compared(p: Pair, one: float | None, two: float | None) -> str | None:
+    """Say which of two shares of the picture is larger.
+
+    Where the size of both pictures is known, nothing is said if in nm the other one is larger: one
+    cannot tell from the question which is meant.
+    """
+    answer = _sizes(one, two)
+    sides = _side_nm(p.first), _side_nm(p.second)
+    if answer in (FIRST, SECOND) and one and two and sides[0] and sides[1]:
+        return answer if _either(one * sides[0], two * sides[1]) == answer else None
+    return answer
+
+
 def _larger_objects(p: Pair) -> PairQuestion | None:
-    answer = _sizes(p.first.object_extent, p.second.object_extent)
+    answer = _compared(p, p.first.object_extent, p.second.object_extent)
     return p.make("compare size", answer, _object_masks(p))
 
 
@@ -163,7 +183,7 @@ def _larger_defect(p: Pair) -> PairQuestion | None:
     largest = [max((e or 0.0) for e in found) for found in extents]
     if any(e is None for found in extents for e in found):
         return None
-    return p.make("compare defect size", _sizes(largest[0], largest[1]), _defect_masks(p))
+    return p.make("compare defect size", _compared(p, largest[0], largest[1]), _defect_masks(p))
 
 
 def _denser(p: Pair) -> PairQuestion | None:

@@ -30,6 +30,8 @@ __all__ = ["AskHandler"]
 class AskHandler(Handler):
     """Asks the model what the user asks, and shows answers and where the model looked."""
 
+    together = 2
+
     def __init__(self, view: AskView, viewer: Viewer, **options: Any) -> None:
         super().__init__(view, viewer, **options)
         self.view = view
@@ -80,7 +82,8 @@ class AskHandler(Handler):
             ) as model:
                 report(Report.STAGE, "Looking at the region…")
                 return model.ask(
-                    Question(text, regions, turns, tiled),
+                    # Two regions are looked at as a whole, as the panel says.
+                    Question(text, regions, turns, tiled if len(regions) == 1 else False),
                     on_text=lambda piece: report(Report.TEXT, piece),
                     cancel=cancel,
                     max_tokens=chosen.max_tokens,

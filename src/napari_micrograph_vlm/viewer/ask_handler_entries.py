@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..results import Answer
 from .handler_regions import Chosen
+from .region_picture import name_shapes
 
 __all__ = ["STOPPED", "SUGGESTIONS", "Entry", "describe"]
 
@@ -47,7 +48,7 @@ class Entry:
 
 
 def describe(answer: Answer, index: int = -1) -> str:
-    """Return one line on an answer or one of its words: sureness, time, model, device."""
+    """Return one line on an answer or one of its words: sureness, time, model, device, shapes."""
     at = answer.provenance
     if 0 <= index < len(answer.words):
         word = answer.words[index]
@@ -59,5 +60,7 @@ def describe(answer: Answer, index: int = -1) -> str:
             f"confidence {100 * answer.confidence:.0f} % · {at.seconds:.1f} s"
             f" · {at.model} · {at.device}"
         )
-    focused = any(each.has_focus for each in maps)
-    return start if focused or not maps else f"{start} · no clear focus"
+    parts = [start, name_shapes(answer.regions)]
+    if maps and not any(each.has_focus for each in maps):
+        parts.append("no clear focus")
+    return " · ".join(part for part in parts if part)

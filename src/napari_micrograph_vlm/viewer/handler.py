@@ -43,6 +43,9 @@ class Handler(QObject):
     shapes_choice = RegionChoice.SELECTED_SHAPES
     """What is looked at once the user starts to draw shapes."""
 
+    together = 1
+    """How many regions the model looks at together."""
+
     image_gone = "The image was removed while the answer was being written."
     image_changed = "The image was changed while the answer was being written."
 
@@ -63,7 +66,9 @@ class Handler(QObject):
         self._job: Job | None = None
         self.connections = Connections()
         self._image_connections = Connections()
-        self.binding = RegionBinding(view, viewer, models, preferences, self.shapes_choice)
+        self.binding = RegionBinding(
+            view, viewer, models, preferences, self.shapes_choice, self.together
+        )
         self.connections.listen(viewer.layers.events.removed, self._layer_removed)
         self.connections.add(view.stopped, self.stop)
         self.connections.add(view.closed, self._view_closed)

@@ -11,16 +11,15 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import RegionError
-from ..lengths import readable_length
-from ..models.base import ModelInput
-from ..models.views import describe_loss, prepare_views
-from ..regions import Cutout, Region
+from ..models.views import prepare_views
+from ..regions import Cutout
 from .geometry import RegionChoice, plan_regions
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Pool, read_regions, sentence_of
 from .handler_layers import LayerLists
 from .models import ModelHolder
 from .preferences import Preferences
+from .region_picture import Picture, picture_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -72,6 +71,21 @@ class Chosen:
 class RegionBinding(QObject):
     """Knows the chosen region, and shows what the model is given of it.
 
+    Parameters
+    ----------
+    view : AskView or ClassifyView
+        What the user sees.
+    viewer : napari.Viewer
+        Whose images are asked about.
+    models : ModelHolder
+        Where models come from.
+    preferences : callable
+        Returns the current preferences.
+    shapes_choice : RegionChoice
+        What is looked at once the user starts to draw shapes.
+    together : int
+        How many regions the model looks at together, 1 or 2. Of two it is given each as a whole.
+
     Signals
     -------
     changed()
@@ -87,8 +101,10 @@ class RegionBinding(QObject):
         models: ModelHolder,
         preferences: Callable[[], Preferences],
         shapes_choice: RegionChoice,
+        together: int = 1,
     ) -> None:
         super().__init__()
+        self._together = together
         self._viewer = viewer
         self._view = view
         self._models = models
@@ -232,16 +248,23 @@ class RegionBinding(QObject):
         tiled = self.tiled
         models = self._models
 
-        def work(report: Any, cancel: Event) -> tuple[Region, ModelInput, int]:
+        together = self._together
+
+        def work(report: Any, cancel: Event) -> tuple[Picture, bool]:
             cutouts = plan()
-            (region,) = read_regions(lambda: cutouts[:1], cancel)
+            number = len(cutouts) if len(cutouts) <= together else 1
+            regions = read_regions(lambda: cutouts[:number], cancel)
+            closely = tiled if number == 1 else False
             # Not through `use`: what the model is given does not wait for an answer's end.
             model = models.loaded(chosen.model, chosen.device)
             if model is None:
-                given = prepare_views(region, side=_SIDE, token=_TOKEN, tiled=tiled)
+                given = [
+                    prepare_views(region, side=_SIDE, token=_TOKEN, tiled=closely)
+                    for region in regions
+                ]
             else:
-                given = model.prepare(region, tiled)
-            return region, given, len(cutouts)
+                given = [model.prepare(region, closely) for region in regions]
+            return picture_of(regions, given, len(cutouts)), number == 1
 
         self._job = Job(work, Pool.THUMBNAILS)
         self._job.signals.ended.connect(self._drawn)
@@ -256,27 +279,6 @@ class RegionBinding(QObject):
             if outcome.error:
                 thumbnail.clear(outcome.error)
             return
-        region, given, count = outcome.value
-        views = given.views[1:] if given.tiled else given.views[:1]
-        tiles = [(view.pixels, view.box) for view in views]
-        height, width = region.shape
-        loss = describe_loss(region, given).partition(":")[0]
-        if loss and given.could_tile and not given.tiled:
-            loss += "; look closer to see more"
-        thumbnail.show_tiles(
-            tiles, (height, width), describe_size(region, given, count), loss[:1].upper() + loss[1:]
-        )
-
-
-def describe_size(region: Region, given: ModelInput, count: int) -> str:
-    """Return the size of a region in words, in pixels and, where known, in its unit."""
-    height, width = region.shape
-    lines = [f"{width} × {height} pixels"]
-    if region.pixel_size is not None and region.unit != "pixel":
-        tall, wide = height * region.pixel_size[0], width * region.pixel_size[1]
-        lines.append(readable_length(wide, tall, unit=region.unit))
-    if given.tiled:
-        lines.append(f"in {len(given.views) - 1} tiles")
-    if count > 1:
-        lines.append(f"first of {count} regions")
-    return "\n".join(lines)
+        picture, can_tile = outcome.value
+        thumbnail.allow_detail(can_tile)
+        thumbnail.show_tiles(picture.tiles, picture.shape, picture.size, picture.loss)

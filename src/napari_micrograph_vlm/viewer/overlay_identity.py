@@ -10,7 +10,15 @@ import numpy as np
 from ..regions import Region
 from ..results import Answer, AttentionMap, Classification
 
-__all__ = ["METADATA_KEY", "OverlayMetadata", "key_of", "metadata_of", "name_of", "question_of"]
+__all__ = [
+    "METADATA_KEY",
+    "OverlayMetadata",
+    "key_of",
+    "metadata_of",
+    "name_of",
+    "places_of",
+    "question_of",
+]
 
 METADATA_KEY = "micrograph_vlm"
 
@@ -18,11 +26,15 @@ _LONGEST_NAME = 48
 
 
 class OverlayMetadata(TypedDict):
-    """What an overlay keeps in ``layer.metadata["micrograph_vlm"]``."""
+    """What an overlay keeps in ``layer.metadata["micrograph_vlm"]``.
+
+    ``place`` is ``"first region"`` or ``"second region"`` where two were compared, else empty.
+    """
 
     key: str
     question: str
     answer: str
+    place: str
     word: str | None
     model: str
     method: str
@@ -31,7 +43,11 @@ class OverlayMetadata(TypedDict):
 
 
 def metadata_of(
-    result: Answer | Classification, region: Region, attention: AttentionMap, word: str | None
+    result: Answer | Classification,
+    region: Region,
+    attention: AttentionMap,
+    word: str | None,
+    place: str = "",
 ) -> OverlayMetadata:
     """Return what the overlay of one region keeps; ``word`` where it shows a single one."""
     question = question_of(result)
@@ -39,12 +55,20 @@ def metadata_of(
         "key": key_of(question, region),
         "question": question,
         "answer": str(result),
+        "place": place,
         "word": word,
         "model": result.provenance.model,
         "method": attention.method,
         "focus": attention.focus,
         "region": region.to_dict(),
     }
+
+
+def places_of(result: Answer | Classification) -> tuple[str, ...]:
+    """Return what each region of an answer about two is called in it; else empty texts."""
+    if isinstance(result, Answer) and len(result.regions) == 2:
+        return "first region", "second region"
+    return ("",) * len(result.regions)
 
 
 def question_of(result: Answer | Classification) -> str:
@@ -84,4 +108,6 @@ def name_of(metadata: OverlayMetadata, attention: AttentionMap) -> str:
     name = f"looked at: {question}"
     if metadata["word"]:
         name += f" [{metadata['word'].strip()}]"
+    if metadata["place"]:
+        name += f" ({metadata['place']})"
     return name if attention.has_focus else f"{name} (no clear focus)"

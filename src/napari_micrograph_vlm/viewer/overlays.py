@@ -12,7 +12,14 @@ from ..errors import RegionError
 from ..regions import Placement
 from ..results import Answer, Classification, Word
 from .overlay_follow import follow
-from .overlay_identity import METADATA_KEY, OverlayMetadata, key_of, metadata_of, question_of
+from .overlay_identity import (
+    METADATA_KEY,
+    OverlayMetadata,
+    key_of,
+    metadata_of,
+    places_of,
+    question_of,
+)
 from .overlay_layer import OverlayStyle, data_of, new_layer, place_of, update_layer
 from .preferences import read_preferences
 from .region_view import unwrapped
@@ -113,14 +120,16 @@ def _show(
 ) -> list[Image]:
     viewer = unwrapped(viewer)
     placed = [
-        (region, attention, _image_of(viewer, region.placement))
-        for region, attention in zip(result.regions, result.attention, strict=True)
+        (region, attention, called, _image_of(viewer, region.placement))
+        for region, attention, called in zip(
+            result.regions, result.attention, places_of(result), strict=True
+        )
         if region.placement is not None
     ]
     present = {layer.metadata[METADATA_KEY]["key"]: layer for layer in overlays_of(viewer)}
     shown = []
-    for region, attention, image in placed:
-        metadata = metadata_of(result, region, attention, word)
+    for region, attention, called, image in placed:
+        metadata = metadata_of(result, region, attention, word, called)
         data = data_of(region, attention, image.ndim)
         place = place_of(image, region, data)
         old = present.get(metadata["key"])

@@ -27,6 +27,7 @@ __all__ = [
     "near_path",
     "shape_index",
     "shape_indices",
+    "shape_number",
 ]
 
 _ALIGNED = 0.01
@@ -193,6 +194,12 @@ def shape_indices(layer: Shapes, shape_ids: Sequence[str | None]) -> list[int | 
         stayed = index < len(digests) and digests[index] == digest
         found.append(index if stayed else first.get(digest))
     return found
+
+
+def shape_number(shape_id: str | None) -> int | None:
+    """Return the number, as napari counts, that a shape had when it was looked at."""
+    kind, _, index = ((shape_id or "").split(":") + [""] * 3)[:3]
+    return int(index) if kind == "shape" else None
 
 
 def _index_and_digest(layer: Shapes, shape_id: str | None) -> tuple[int, str] | None:

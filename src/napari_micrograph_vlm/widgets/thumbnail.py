@@ -23,6 +23,9 @@ _DETAIL = (
     ("Detail: look closer", True, "Look at the region in tiles as well: finest detail, slower"),
 )
 
+_DETAIL_TIP = "How closely to look at the region"
+_NO_DETAIL_TIP = "Two regions are looked at as a whole; choose one to look closer"
+
 
 class PixelView(QWidget):
     """Paints pictures in their places, as large as fits."""
@@ -99,7 +102,7 @@ class Thumbnail(QWidget):
         self.size_label = PlainLabel()
         self.loss_label = PlainLabel(dim=True, small=True)
         self.detail = QComboBox()
-        self.detail.setToolTip("How closely to look at the region")
+        self.detail.setToolTip(_DETAIL_TIP)
         for i, (text, _, tip) in enumerate(_DETAIL):
             self.detail.addItem(text)
             self.detail.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
@@ -124,9 +127,15 @@ class Thumbnail(QWidget):
         """Whether to look in tiles; None: where it helps."""
         return _DETAIL[self.detail.currentIndex()][1]
 
+    def allow_detail(self, allowed: bool) -> None:
+        """Let the user choose how closely to look, or not: two regions are never tiled."""
+        self.detail.setEnabled(allowed)
+        self.detail.setToolTip(_DETAIL_TIP if allowed else _NO_DETAIL_TIP)
+
     def clear(self, hint: str) -> None:
         """Show ``hint`` instead of a picture."""
         self.picture.set_hint(hint)
+        self.allow_detail(True)
         self.size_label.setText("")
         self.loss_label.setText("")
 

@@ -7,25 +7,52 @@ longer side of what it looked at. Where the size of a pixel is known, the length
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ...lengths import in_metres, readable_length
 from ...regions import Region
 
-__all__ = ["UNKNOWN", "Expander", "Scale", "asks_for_length", "expand", "plain", "scale_of"]
+__all__ = [
+    "AS_SHARES",
+    "Expander",
+    "NoScale",
+    "Scale",
+    "asks_for_length",
+    "asks_which_is_larger",
+    "expand",
+    "plain",
+    "scale_of",
+]
 
-UNKNOWN = " (the pixel size is not known)"
-"""Follows a share where a length was asked for and cannot be told."""
+AS_SHARES = " (as a share of each region)"
+"""Follows the region that is named where sizes in regions of different size are compared."""
+
+
+class NoScale(StrEnum):
+    """Why there is no length; it follows a share where a length was asked for."""
+
+    UNKNOWN = " (the pixel size is not known)"
+    DIFFERS = " (the regions differ in size)"
+
 
 _SHARE = re.compile(r"(about )?(?<![\w.,])(\d{1,3}(?:\.\d+)?) ?% of the picture(?![\w'’])", re.I)
+_NAMED = re.compile(r"\A(?:the first region|the second region|both have the same)(?!\w)", re.I)
 _ADDED = re.compile(
-    r"(% of the picture) \((?:(?:about )?[\d.]+ (?:pm|nm|µm|mm|m)|the pixel size is not known)\)",
+    r"(% of the picture)"
+    rf"(?: \((?:about )?[\d.]+ (?:pm|nm|µm|mm|m)\)|{'|'.join(map(re.escape, NoScale))})"
+    rf"|({_NAMED.pattern}){re.escape(AS_SHARES)}",
     re.IGNORECASE,
 )
 _LENGTH_ASKED = re.compile(
     r"(?<![^\W\d_])(nm|[uµμ]m|mm|pm|microns?|(?:pico|nano|micro|milli)?met(?:er|re)s?|[åa]ngstr[oö]ms?)(?!\w)"
     r"|\b(?:physical|absolute|real)\s+(?:size|length|width|diameter|unit)",
+    re.IGNORECASE,
+)
+_LARGER_ASKED = re.compile(
+    r"\b(?:(?:larg|bigg|small|long|short|wid|thick|thinn|coars|fin)(?:er|est)|sizes?|further)\b"
+    r"(?!\s+(?:number|amount|share|proportion|density|coverage)\b)",
     re.IGNORECASE,
 )
 _SAID = re.compile(r"[^\W_]+(?:\.\d+)?")
@@ -48,17 +75,16 @@ class Scale:
     width: float
 
 
-def scale_of(regions: Sequence[Region]) -> Scale | None:
-    """Return the scale that regions have in common; None where it is not known or differs."""
+def scale_of(regions: Sequence[Region]) -> Scale | NoScale:
+    """Return the scale that regions have in common, or why there is none."""
     scales = [_scale(region) for region in regions]
-    first = scales[0] if scales else None
-    if first is None:
-        return None
-    for other in scales[1:]:
-        if other is None or not _alike(other.side, first.side):
-            return None
-        if not _alike(other.width, first.width):
-            return None
+    known = [scale for scale in scales if scale is not None]
+    if not known or len(known) < len(scales):
+        return NoScale.UNKNOWN
+    first = known[0]
+    for other in known[1:]:
+        if not (_alike(other.side, first.side) and _alike(other.width, first.width)):
+            return NoScale.DIFFERS
     return first
 
 
@@ -81,6 +107,11 @@ def asks_for_length(question: str) -> bool:
     return _LENGTH_ASKED.search(question) is not None
 
 
+def asks_which_is_larger(question: str) -> bool:
+    """Whether a question compares sizes."""
+    return _LARGER_ASKED.search(question) is not None
+
+
 def expand(text: str, nm_across: float | None, *, question: str = "") -> str:
     """Return a text with a length after each share of the picture.
 
@@ -93,14 +124,15 @@ def expand(text: str, nm_across: float | None, *, question: str = "") -> str:
     question : str
         Where it asks for a length that cannot be told, that is said.
     """
-    expander = Expander(None if nm_across is None else Scale(nm_across, nm_across), question)
+    scale = NoScale.UNKNOWN if nm_across is None else Scale(nm_across, nm_across)
+    expander = Expander(scale, question)
     expander.push(text)
     return expander.text
 
 
 def plain(text: str) -> str:
-    """Return a text without the lengths that :func:`expand` added: what the model itself wrote."""
-    return _ADDED.sub(r"\1", text)
+    """Return a text without what an :class:`Expander` added: what the model itself wrote."""
+    return _ADDED.sub(lambda found: found.group(1) or found.group(2), text)
 
 
 class Expander:
@@ -110,16 +142,18 @@ class Expander:
 
     Parameters
     ----------
-    scale : Scale or None
-        None where it is not known: nothing is added then, but for :data:`UNKNOWN`, once, where the
-        question asks for a length.
+    scale : Scale or NoScale
+        Without one, only the reason is added, once, where the question asks for a length. Where
+        the scales of two regions differ and the question compares sizes, :data:`AS_SHARES` is
+        added, since the model compares shares.
     question : str
         What was asked.
     """
 
-    def __init__(self, scale: Scale | None, question: str = "") -> None:
+    def __init__(self, scale: Scale | NoScale, question: str = "") -> None:
         self._scale = scale
-        self._tell_unknown = scale is None and asks_for_length(question)
+        self._tell_why = asks_for_length(question)
+        self._tell_shares = scale is NoScale.DIFFERS and asks_which_is_larger(question)
         self._raw = ""
         self._added: list[tuple[int, int, str]] = []
         self.text = ""
@@ -129,22 +163,28 @@ class Expander:
         start = done = len(self._raw)
         self._raw += piece
         new = ""
-        for found in _SHARE.finditer(self._raw):
-            added = self._length(found)
-            if found.end() <= start or not added:
+        for end, source, added in self._additions():
+            if end <= start or not added:
                 continue
-            self._added.append((found.end(), found.start(2), added))
-            new += self._raw[done : found.end()] + added
-            done = found.end()
+            self._added.append((end, source, added))
+            new += self._raw[done:end] + added
+            done = end
         new += self._raw[done:]
         self.text += new
         return new
 
+    def _additions(self) -> Iterator[tuple[int, int, str]]:
+        """Say where something belongs, where the word lies that it is about, and what it is."""
+        if self._tell_shares and (named := _NAMED.match(self._raw)):
+            yield named.end(), named.end() - 1, AS_SHARES
+        for found in _SHARE.finditer(self._raw):
+            yield found.end(), found.start(2), self._length(found)
+
     def _length(self, found: re.Match[str]) -> str:
         share = float(found.group(2)) / 100
-        if self._scale is None:
-            once = self._tell_unknown and not self._added
-            return UNKNOWN if once else ""
+        if isinstance(self._scale, NoScale):
+            once = self._tell_why and not self._added
+            return str(self._scale) if once else ""
         if not share:
             return ""
         if share == 1 and not found.group(1):
@@ -165,7 +205,7 @@ class Expander:
         Returns
         -------
         list of (start, stop, tokens)
-            An added word has the tokens of the number that it was reckoned from.
+            An added word has the tokens of the number, or of the word, that it is about.
         """
 
         def moved(before: int) -> int:

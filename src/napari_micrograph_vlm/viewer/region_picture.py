@@ -1,0 +1,149 @@
+"""What the thumbnail shows of one region, or of two side by side: pixels, and lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lengths import readable_length
+from ..models.base import ModelInput
+from ..models.views import describe_loss
+from ..regions import Region
+from .region_shapes import shape_number
+
+__all__ = ["Picture", "name_shapes", "picture_of"]
+
+_NAMES = ("first", "second")
+
+_GAP = 0.05
+"""Between two pictures, as a share of their common side."""
+
+_Tile = tuple[NDArray[np.uint8], tuple[float, float, float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What to show.
+
+    Attributes
+    ----------
+    tiles : list of (pixels, box)
+        Pixels, (h, w, 3) uint8, and their place ``y0, x0, y1, x1`` as fractions of the frame.
+    shape : (float, float)
+        Height and width of the frame, in any unit.
+    size, loss : str
+        How large the regions are, and what is not seen of them.
+    """
+
+    tiles: list[_Tile]
+    shape: tuple[float, float]
+    size: str
+    loss: str
+
+
+def picture_of(regions: Sequence[Region], given: Sequence[ModelInput], count: int) -> Picture:
+    """Show what a model is given.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        One, or two that are compared.
+    given : sequence of ModelInput
+        How the model is given each.
+    count : int
+        How many regions are chosen; only the first is shown of more than are looked at together.
+    """
+    if len(regions) == 2:
+        return _two(regions, given)
+    region, only = regions[0], given[0]
+    views = only.views[1:] if only.tiled else only.views[:1]
+    lines = [*_sizes(region)]
+    if only.tiled:
+        lines.append(f"in {len(only.views) - 1} tiles")
+    if count > 1:
+        lines.append(f"first of {count} regions")
+    return Picture(
+        [(view.pixels, view.box) for view in views],
+        region.shape,
+        "\n".join(lines),
+        _upper(_loss(region, only, "look closer to see more")),
+    )
+
+
+def name_shapes(regions: Sequence[Region]) -> str:
+    """Say which shapes two regions are: ``"first: shape 0, second: shape 2"``; else nothing."""
+    names = [_shape_name(region) for region in regions]
+    if len(names) != 2 or not all(names):
+        return ""
+    return f"first: {names[0]}, second: {names[1]}"
+
+
+def _two(regions: Sequence[Region], given: Sequence[ModelInput]) -> Picture:
+    boxes, shape, places = _side_by_side([region.shape for region in regions])
+    size = []
+    for name, place, region in zip(_NAMES, places, regions, strict=True):
+        size += [f"{name} ({place})", _sizes(region)[-1]]
+    # There is room for one: that of the region which loses more.
+    loss = ["Both, each as a whole"]
+    worse = max((0, 1), key=lambda i: given[i].reduction)
+    if lost := _loss(regions[worse], given[worse]):
+        loss.append(f"{_NAMES[worse]}: {lost}")
+    tiles = [(each.views[0].pixels, box) for each, box in zip(given, boxes, strict=True)]
+    return Picture(tiles, shape, "\n".join(size), "\n".join(loss))
+
+
+def _side_by_side(
+    shapes: Sequence[tuple[int, int]],
+) -> tuple[list[tuple[float, float, float, float]], tuple[float, float], tuple[str, str]]:
+    """Place two pictures of one height beside, or of one width below each other.
+
+    Returns
+    -------
+    boxes, shape, places
+        Where each lies in the frame, the frame's height and width, and that in words.
+    """
+    wide = [width / height for height, width in shapes]
+    tall = [1 / one for one in wide]
+    if sum(wide) <= sum(tall):
+        total = sum(wide) + _GAP
+        end = wide[0] / total
+        boxes = [(0.0, 0.0, 1.0, end), (0.0, end + _GAP / total, 1.0, 1.0)]
+        return boxes, (1.0, total), ("left", "right")
+    total = sum(tall) + _GAP
+    end = tall[0] / total
+    return (
+        [(0.0, 0.0, end, 1.0), (end + _GAP / total, 0.0, 1.0, 1.0)],
+        (total, 1.0),
+        (
+            "top",
+            "bottom",
+        ),
+    )
+
+
+def _sizes(region: Region) -> list[str]:
+    """Return the size of a region in pixels and, where known, in its unit."""
+    height, width = region.shape
+    sizes = [f"{width} × {height} pixels"]
+    if region.pixel_size is not None and region.unit != "pixel":
+        tall, wide = height * region.pixel_size[0], width * region.pixel_size[1]
+        sizes.append(readable_length(wide, tall, unit=region.unit))
+    return sizes
+
+
+def _loss(region: Region, given: ModelInput, hint: str = "") -> str:
+    loss = describe_loss(region, given).partition(":")[0]
+    return f"{loss}; {hint}" if hint and loss and given.could_tile and not given.tiled else loss
+
+
+def _shape_name(region: Region) -> str:
+    placement = region.placement
+    number = None if placement is None else shape_number(placement.shape_id)
+    return "" if number is None else f"shape {number}"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
