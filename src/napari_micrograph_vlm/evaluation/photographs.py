@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.base import Model
+from ..models.student.novelty import NOT_A_MICROGRAPH
 from ..regions import Cutout
 from ..results import Question
 from .found import Case
 
-__all__ = ["NOT_A_MICROGRAPH", "PHOTOGRAPHS", "is_refusal", "measure_photographs", "read", "views"]
-
-NOT_A_MICROGRAPH = "not a micrograph"
-"""What a model answers about a picture that is none."""
+__all__ = ["PHOTOGRAPHS", "is_refusal", "measure_photographs", "read", "views"]
 
 PHOTOGRAPHS: tuple[str, ...] = (
     "astronaut",
