@@ -18,7 +18,7 @@ from napari_micrograph_vlm.evaluation.heads import (
     indicators,
 )
 
-MEAN, DEVIATION = "stride 32 mean", "stride 32 deviation"
+MEAN, DEVIATION = folds.PROBED, folds.PROBED.replace("mean", "deviation")
 NAMES = ("fibres", "particles", "powder")
 
 
@@ -35,7 +35,8 @@ def made_up(rng, papers=8, pictures=3, width=6, distance=2.0):
                 labels.append(name)
                 groups.append(f"{name} {paper}")
     block = np.array(rows)
-    return {MEAN: block, DEVIATION: rng.normal(size=block.shape)}, labels, groups
+    features = {name: rng.normal(size=block.shape) for names in folds._BLOCKS for name in names}
+    return {**features, MEAN: block}, labels, groups
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.5])

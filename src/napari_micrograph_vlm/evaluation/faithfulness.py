@@ -50,9 +50,9 @@ def faithfulness_of(model: Model, one: Drawn, seed: int) -> Iterator[Case]:
     rng = np.random.default_rng([seed, 4])
     orders = values, rng.permutation(values.size).reshape(values.shape).astype(np.float32)
     # All curves begin or end with the picture itself and with the blurred one.
-    ends = [one.region, replace(one.region, pixels=blurred(one.region.pixels))]
-    between = [region for order in orders for region in steps_of(*ends, order)]
-    found = model.classify([*ends, *between], DEFECT_LABELS).probabilities
+    blur = replace(one.region, pixels=blurred(one.region.pixels))
+    between = [region for order in orders for region in steps_of(one.region, blur, order)]
+    found = model.classify([one.region, blur, *between], DEFECT_LABELS).probabilities
     truth = found[:, DEFECT_LABELS.index(one.facts.kinds[0])].astype(float)
     whole, nothing = truth[:2]
     inner = truth[2:].reshape(2, 2, len(SHARES) - 2)

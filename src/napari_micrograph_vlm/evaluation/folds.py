@@ -40,12 +40,21 @@ __all__ = [
 OTHER = "other"
 """A picture of no category: the right answer is to abstain."""
 
-PARTS, REPEATS, FEWEST_GROUPS = 5, 3, 5
+PARTS, REPEATS, FEWEST_GROUPS = 5, 5, 5
 INNER, INNER_REPEATS = 4, 5
 
-_BLOCKS = (("stride 32 mean",), ("stride 32 mean", "stride 32 deviation"))
-_STRENGTHS = (1.5, 5.0, 15.0)
-_SHARES = (0.2,)
+SIDES = (224, 384)
+"""The pictures are seen at two scales: what the backbone learnt on ImageNet, and the student's."""
+
+PROBED = f"side {SIDES[-1]} stride 32 mean"
+"""What the linear probe is given."""
+
+_COMPARED = ("head", "probe", "weighed probe")
+
+_MEANS = tuple(f"side {side} stride 32 mean" for side in SIDES)
+_BLOCKS = (_MEANS, (*_MEANS, *(f"side {side} stride 32 deviation" for side in SIDES)))
+_STRENGTHS = (1.5, 5.0)
+_SHARES = (0.2, 0.4)
 
 _SEED = 40_000_000
 """Synthetic pictures that no training and no test draws."""
@@ -107,7 +116,7 @@ def measure_folds(
             if len(set(owner[truth == name])) >= FEWEST_GROUPS
         )
     )
-    hits: dict[str, list[Floats]] = {"head": [], "probe": [], "with abstention": []}
+    hits: dict[str, list[Floats]] = {name: [] for name in (*_COMPARED, "with abstention")}
     chosen = []
     done, total = 0, repeats * PARTS
     for seed in range(repeats):
@@ -120,7 +129,9 @@ def measure_folds(
             right["head"][held] = best == truth[held]
             with_other = np.where(sure < threshold, OTHER, best)
             right["with abstention"][held] = with_other == truth[held]
-            right["probe"][held] = _probe(features, truth, training, held, names) == truth[held]
+            for name, weights in (("probe", None), ("weighed probe", "balanced")):
+                said_by_it = _probe(features, truth, training, held, names, weights)
+                right[name][held] = said_by_it == truth[held]
             chosen.append(
                 {
                     "blocks": list(head.settings.blocks),
@@ -179,7 +190,7 @@ def _figures(
         "majority of all": round(max(float((truth == name).mean()) for name in names), 4),
         "balanced by chance": round(1 / len(names), 4),
     }
-    for name in ("head", "probe"):
+    for name in _COMPARED:
         found[name] = {
             "balanced": balanced(mean[name]),
             "plain": figure(mean[name], named),
@@ -236,7 +247,7 @@ def _fit(
 ) -> tuple[Head, float]:
     """Fit a head on the training pictures; return the score below which it had better abstain."""
     learnt = training[np.isin(truth[training], names)]
-    used = sorted({name for blocks in _BLOCKS for name in blocks if name in features})
+    used = sorted({name for blocks in _BLOCKS for name in blocks})
     own = {name: features[name][learnt] for name in used}
     labels, n = truth[learnt], len(learnt)
     own_weights = balanced_weights(labels, owner[learnt])
@@ -263,7 +274,6 @@ def _fit(
     candidates = [
         Settings(blocks, strength, borrowed=share)
         for blocks, share, strength in product(_BLOCKS, shares, _STRENGTHS)
-        if set(blocks) <= set(used)
     ]
     partitions = [
         folds_of(list(labels), list(owner[learnt]), INNER, seed) for seed in range(INNER_REPEATS)
@@ -293,15 +303,18 @@ def _probe(
     training: NDArray[np.intp],
     held: NDArray[np.intp],
     names: tuple[str, ...],
+    class_weight: str | None,
 ) -> Labels:
     """Return what a logistic regression on the mean of the last stage says."""
     from sklearn.linear_model import LogisticRegression
 
     learnt = training[np.isin(truth[training], names)]
-    block = features["stride 32 mean"].astype(float)
+    block = features[PROBED].astype(float)
     mean, deviation = block[learnt].mean(0), block[learnt].std(0) + 1e-9
     scaled = (block - mean) / deviation
-    fitted = LogisticRegression(max_iter=1000).fit(scaled[learnt], truth[learnt])
+    fitted = LogisticRegression(max_iter=1000, class_weight=class_weight).fit(
+        scaled[learnt], truth[learnt]
+    )
     said: Labels = fitted.predict(scaled[held])
     return said
 
@@ -319,10 +332,14 @@ def write_table(figures: dict[str, Any]) -> str:
 
 
 def _lines(figures: dict[str, Any]) -> Iterator[str]:
-    head, probe, abstaining = (figures[k] for k in ("head", "probe", "with abstention"))
+    abstaining = figures["with abstention"]
     yield "| real pictures, category | balanced accuracy | plain accuracy |"
     yield "|---|---|---|"
-    for name, value in (("head", head), ("linear probe", probe)):
+    for name, value in (
+        ("head", figures["head"]),
+        ("linear probe", figures["probe"]),
+        ("linear probe, all categories weighed alike", figures["weighed probe"]),
+    ):
         yield f"| {name} | {_text(value['balanced'])} | {_text(value['plain'])} |"
     yield f"| head less probe | {_text(figures['gain'])} | |"
     yield (
@@ -406,7 +423,14 @@ def main_figures(
     # Whatever the shipped student learnt, this backbone has never seen a micrograph.
     load_imagenet_backbone(model)
     model.eval().to(choose_device(device))
-    look = partial(describe, model, processor.image_processor, embed=False)
+
+    def look(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        found = {}
+        for side in SIDES:
+            seen = describe(model, processor.image_processor, pixels, embed=False, side=side)
+            found |= {f"side {side} {name}": block for name, block in seen.items()}
+        return found
+
     names = "\n".join(f"{r['image']} {label}" for r, label in zip(records, labels, strict=True))
     digest = sha256(f"{folder.resolve()}\n{names}".encode()).hexdigest()[:12]
     with on_bar(len(records) + synthetic * len(CATEGORIES), "pictures") as step:

@@ -81,6 +81,7 @@ def describe(
     pixels: NDArray[np.uint8],
     *,
     embed: bool = True,
+    side: int | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the features of one picture, seen whole.
 
@@ -94,6 +95,8 @@ def describe(
         The picture.
     embed : bool
         Whether to add the blocks of :data:`EMBEDDINGS`.
+    side : int, optional
+        Longer side in pixels to which the picture is brought; the model's own by default.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def describe(
     encoder: ImageEncoder = model.image_encoder
     given = prepare_views(
         Cutout.of_array(pixels).read(),
-        side=model.config.image_size,
+        side=side or model.config.image_size,
         token=model.config.token_size,
         tiled=False,
     )

@@ -156,7 +156,7 @@ def choose(
         wanted = (settings.blocks, None if weights is None else weights.tobytes())
         if wanted != key:
             space, key = _space(features, len(labels), settings.blocks, weights), wanted
-        head, inverse = _solve(space, labels[space.used], settings)
+        head, inverse = _solve(space, labels[space.used].astype(np.float64), settings)
         tried = []
         for parts in partitions:
             scores = np.full(labels.shape, np.nan)
