@@ -425,7 +425,7 @@ def main_figures(
     model.eval().to(choose_device(device))
 
     def look(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        found = {}
+        found: dict[str, NDArray[np.float32]] = {}
         for side in SIDES:
             seen = describe(model, processor.image_processor, pixels, embed=False, side=side)
             found |= {f"side {side} {name}": block for name, block in seen.items()}

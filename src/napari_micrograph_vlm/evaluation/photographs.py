@@ -44,7 +44,7 @@ def read(name: str) -> NDArray[np.uint8]:
     from skimage import data
 
     if name.startswith("motorcycle"):
-        left, right, _ = data.stereo_motorcycle()  # type: ignore[no-untyped-call]
+        left, right, _ = data.stereo_motorcycle()
         return np.asarray(left if name.endswith("left") else right)
     return np.asarray(getattr(data, name)())
 
