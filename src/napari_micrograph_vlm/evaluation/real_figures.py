@@ -22,7 +22,7 @@ from .figures import (
     kind_figures,
     refused_figures,
 )
-from .folds import FEWEST_GROUPS
+from .fold_figures import FEWEST_GROUPS
 from .found import Case, Found, Reply
 from .meteor import Meteor
 from .report import Figure, Part
