@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from interrupts import heed_ctrl_c
 from napari_micrograph_vlm import __version__
 from napari_micrograph_vlm.cli import app
 from napari_micrograph_vlm.errors import ModelError
@@ -213,7 +214,11 @@ def test_ctrl_c_in_a_process(image):
         f"cli.main(['ask', {str(image)!r}, 'What?'])"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         assert process.stdout.readline() == "loading\n"
         time.sleep(0.1)

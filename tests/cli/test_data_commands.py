@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from chat_server import ChatServer
+from interrupts import heed_ctrl_c
 from napari_micrograph_vlm.datasets.facts import Facts
 from napari_micrograph_vlm.datasets.labelled import read_labelled
 from napari_micrograph_vlm.datasets.synthetic.synthesize import synthesize
@@ -206,7 +207,7 @@ def test_ctrl_c_keeps_what_is_done(run, folder, server, parallel):
     program = [sys.executable, "-m", "napari_micrograph_vlm", "data", "teach", str(folder)]
     child = subprocess.Popen(
         [*program, "--server", server.url, "--parallel", str(parallel)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     labels = folder / "teacher_labels.jsonl"
     for _ in range(1200):

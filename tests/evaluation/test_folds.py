@@ -182,14 +182,14 @@ def test_noise_is_no_better_than_chance():
 
 def test_synthetic_pictures_help_where_there_are_few(monkeypatch):
     monkeypatch.setattr(folds, "_SHARES", (5.0,))
-    rng = np.random.default_rng(8)
-    features, labels, groups = made_up(rng, papers=6, pictures=1, width=60)
-    drawn, kinds, _ = made_up(rng, papers=60, pictures=1, width=60)
+    rng = np.random.default_rng(0)
+    features, labels, groups = made_up(rng, papers=6, pictures=1, width=60, distance=3)
+    drawn, kinds, _ = made_up(rng, papers=60, pictures=1, width=60, distance=3)
     shifted = {k: 3 * v + 7 for k, v in drawn.items()}
     alone = measure_folds(features, labels, groups, repeats=3)["head"]["balanced"]["value"]
     lent = Borrowed(shifted, np.array(kinds))
     both = measure_folds(features, labels, groups, lent, repeats=3)["head"]["balanced"]["value"]
-    assert both > alone
+    assert both > alone + 0.2
 
 
 def test_synthetic_features_get_the_scale_of_the_real_ones():

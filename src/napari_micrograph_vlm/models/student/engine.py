@@ -126,7 +126,8 @@ class Student:
         scribe = Scribe(self.processor.detokenizer(), expander, on_text)
         with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
-            refusal = refusal_of(self.model.novelty, seen) if self.check_pictures else None
+            with one_thread():
+                refusal = refusal_of(self.model.novelty, seen) if self.check_pictures else None
             if refusal is not None:
                 if on_text is not None:
                     on_text(refusal.text)
