@@ -98,6 +98,8 @@ class Made:
         How many shared the work.
     device : str
         What they ran on.
+    others : str
+        Where the pictures are from by which it knows what is no micrograph; empty: not taught.
     start : str
         Name and revision of the student that was the start; empty: from scratch.
     leave_out, without : sequence of str
@@ -112,6 +114,7 @@ class Made:
     minutes: float = 0.0
     processes: int = 1
     device: str = "CPU"
+    others: str = ""
     start: str = ""
     leave_out: Sequence[str] = ()
     without: Sequence[str] = ()
@@ -177,7 +180,10 @@ def _card(made: Made, recipe: Recipe, figures: str) -> str:
     left_out += [f"the loss `{name}`" for name in made.without]
     start = ""
     if made.start:
-        start = f"It was begun from {made.start}; what that was made from, its own card says.\n"
+        start = fill(
+            f"It was begun from {made.start}; what that was made from, its own card says.", 98
+        )
+        start += "\n"
     return _CARD.format(
         licence="other" if own else "bsd-3-clause",
         title="A student of one's own" if own else "The bundled student",
@@ -213,6 +219,9 @@ def _data(made: Made, recipe: Recipe) -> list[str]:
     for source, n in made.real.items():
         what = _SOURCES.get(source, "labelled by the user; their licence is the user's matter")
         line = f"- {n} real pictures and their mirror images, `{source}`: {what}."
+        lines.append(fill(line, 98, subsequent_indent="  ", break_on_hyphens=False))
+    if made.others:
+        line = f"- Pictures that are no micrographs, for the check alone: {made.others}."
         lines.append(fill(line, 98, subsequent_indent="  ", break_on_hyphens=False))
     if made.real:
         lines.append(

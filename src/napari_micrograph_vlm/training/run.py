@@ -222,6 +222,7 @@ class _Training:
                 minutes=trainer.seconds / 60,
                 processes=self.accelerator.num_processes,
                 device=_device_name(self.accelerator.device),
+                others=", ".join(folder.name for folder in self.others),
                 start=_start_name(self.init),
                 leave_out=self.leave_out,
                 without=self.without,
