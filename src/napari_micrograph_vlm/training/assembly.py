@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from ..datasets.phrasings import PHRASINGS
+from ..datasets.phrasings.grammar import words_of
 from ..datasets.questions import ask_about
 from ..datasets.statements import QUESTIONS
 from ..datasets.synthetic.truth import CATEGORIES, DEFECT_KINDS
@@ -53,14 +53,12 @@ SUGGESTIONS: tuple[str, ...] = (
 QUESTIONS_A_PICTURE = 8
 PAIR_QUESTIONS_A_PICTURE = 2
 
-_PLACEHOLDER = re.compile(r"\{\w+\}")
-
 
 def corpus(pictures: Sequence[Picture], rng: np.random.Generator) -> list[str]:
     """Return questions and answers from which a vocabulary can be learnt."""
     texts = [str(v) for v in DOMAIN.values() if isinstance(v, str)]
     texts += [*SUGGESTIONS, *CATEGORIES, *DEFECT_KINDS, NO_DEFECT]
-    texts += [_PLACEHOLDER.sub("", line) for lines in PHRASINGS.values() for line in lines]
+    texts += [words_of(line) for lines in PHRASINGS.values() for line in lines]
     texts *= 2  # a word that occurs once only is left out
     for picture in pictures:
         other = pictures[int(rng.integers(len(pictures)))]

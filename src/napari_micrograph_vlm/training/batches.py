@@ -70,11 +70,14 @@ class Batches:
         for picture in pictures:
             if real:
                 self.real.append(picture)
-            elif len(picture.views) > 1:
-                self.tiled.append(picture)
             else:
-                self.synthetic.append(picture)
+                pool = self.tiled if len(picture.views) > 1 else self.synthetic
+                pool += [picture] * self._times(picture)
             self._partners[real].add(picture)
+
+    def _times(self, picture: Picture) -> int:
+        """Return how often a synthetic picture is taken in one round."""
+        return max((self.recipe.often.get(kind, 1) for kind in picture.facts.kinds), default=1)
 
     def draw(self, step: int) -> dict[str, Tensor]:
         """Return the arguments of the model for one step."""

@@ -73,6 +73,9 @@ class Recipe:
         decay of the running mean of the weights, which is what is saved.
     vocabulary : int
         Most entries of the tokenizer.
+    often : dict of str to int
+        Kinds of defect -> how often a synthetic picture that shows one is taken, where others are
+        taken once: for kinds that are hard to tell.
     bfloat16 : bool
         Whether products are made in bfloat16: half the time of float32 on processors that have it
         (tiny models are slower); weights stay float32.
@@ -109,6 +112,7 @@ class Recipe:
     clip: float = 1.0
     average: float = 0.998
     vocabulary: int = 4_000
+    often: dict[str, int] = field(default_factory=dict)
     bfloat16: bool = True
     model: dict[str, Any] = field(default_factory=dict)
 

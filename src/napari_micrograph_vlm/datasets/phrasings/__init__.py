@@ -1,10 +1,16 @@
-"""How a question can be put: several phrasings of each kind, some kept for the test."""
+"""How a question can be put: many phrasings of each kind, some kept for the test.
+
+They stand in the text files beside this one: a kind in square brackets, then a phrasing a line.
+Round brackets hold alternatives (see :mod:`.grammar`), lines with a star are kept for the test.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 
-from . import phrasings_defects, phrasings_pictures, phrasings_samples
+from .grammar import expand
 
 __all__ = ["HELD_OUT", "PHRASINGS", "phrase", "roughen"]
 
@@ -29,7 +35,10 @@ def _parsed(*texts: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[st
 
 
 PHRASINGS, HELD_OUT = _parsed(
-    phrasings_samples.TEXT, phrasings_defects.TEXT, phrasings_pictures.TEXT
+    *(
+        files(__package__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
+        for name in ("samples", "defects", "pictures")
+    )
 )
 """Kind of question -> phrasings used in training, and phrasings never used in training."""
 
@@ -38,17 +47,20 @@ ROUGH_SHARE = 0.35
 
 TYPO_SHARE = 0.25
 
+DROP_SHARE = 0.15
+"""Share of those without one of their small words."""
+
+_SMALL = frozenset({"the", "a", "an", "of", "in", "this", "do", "does", "please", "there"})
+
 FRAMES: tuple[str, ...] = (
-    "Please tell me: {}",
-    "Look at this region. {}",
-    "In this image: {}",
-    "I see something odd. {}",
-    "Hello, {}",
-    "{} Please.",
-    "{} Thanks.",
-    "{} Answer briefly.",
-    "Can you tell me: {}",
-    "My question: {}",
+    "(Please tell me|Tell me|Can you tell me|Could you say|Question|My question|Next|Quick one): {}",
+    "(Look at|Consider|Have a look at|About) this (region|picture|part|area). {}",
+    "(In|For|On|From) this (image|picture|micrograph|region|area|frame|field of view)(:|,) {}",
+    "(I see something odd|I am not sure|This came from the line|I am new to this|For my notes). {}",
+    "(Hello|Hi|Good morning|Hey|OK|So|Now|And|Well|Right|Sorry), {}",
+    "{} (Please|Please answer|Thanks|Thank you|Answer briefly|Be short|Just the answer|Any idea).",
+    "(I wonder|One thing|What I want to know|What I need|Just to check): {}",
+    "{} (I need it for the report|It is for the log|I cannot see it myself|Look closely).",
 )
 """What people write around a question."""
 
@@ -79,19 +91,25 @@ def phrase(
         Sometimes write it as people type.
     """
     choices = HELD_OUT[kind] if held_out else PHRASINGS[kind]
-    text = choices[int(rng.integers(len(choices)))].format_map(fields or {})
+    text = expand(choices[int(rng.integers(len(choices)))], rng).format_map(fields or {})
     if held_out or not rough:
         return text
     if rng.random() < FRAME_SHARE:
-        text = FRAMES[int(rng.integers(len(FRAMES)))].format(text)
+        text = expand(FRAMES[int(rng.integers(len(FRAMES)))], rng).format(text)
     return roughen(text, rng) if rng.random() < ROUGH_SHARE else text
 
 
 def roughen(text: str, rng: np.random.Generator) -> str:
-    """Write a question as people type: lower case, often no question mark, at times a typo."""
+    """Write a question as people type: lower case, often no question mark or article, at times a typo."""
     result = text.lower()
     if rng.random() < 0.6:
         result = result.rstrip("?.")
+    if rng.random() < DROP_SHARE:
+        words = result.split()
+        small = [i for i, word in enumerate(words) if word in _SMALL]
+        if small:
+            del words[small[int(rng.integers(len(small)))]]
+            result = " ".join(words)
     if rng.random() < TYPO_SHARE:
         words = result.split()
         long = [i for i, word in enumerate(words) if len(word) > 4]
