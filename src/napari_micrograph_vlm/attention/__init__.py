@@ -1,0 +1,1 @@
+"""Where a model looked: recording, relevance, occlusion and how faithful a map is."""
