@@ -65,9 +65,7 @@ class TokenBoxes:
         return result
 
 
-def _shares(
-    start: NDArray[np.float64], stop: NDArray[np.float64], n: int
-) -> NDArray[np.float64]:
+def _shares(start: NDArray[np.float64], stop: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return which share of each interval lies in each of ``n`` cells, (N, n)."""
     edges = np.linspace(0, 1, n + 1)
     low = np.maximum(start[:, None], edges[None, :-1])
