@@ -12,7 +12,7 @@ from ..lengths import readable_length
 from ..regions import Region
 from .base import ModelInput, View
 
-__all__ = ["describe_loss", "prepare_views"]
+__all__ = ["describe_loss", "masked_pixels", "prepare_views"]
 
 TILE_ABOVE = 3.0
 """A region reduced more than this is tiled unless the user says otherwise."""
@@ -47,7 +47,7 @@ def prepare_views(
     reduction = max(height, width) / side
     could_tile = reduction > 1.25
     use_tiles = could_tile and (reduction > TILE_ABOVE if tiled is None else tiled)
-    pixels = _masked_pixels(region)
+    pixels = masked_pixels(region)
     views = [View(_resize(pixels, _view_shape(height, width, side, token)), (0.0, 0.0, 1.0, 1.0))]
     if use_tiles:
         rows = _tiles_along(height, side)
@@ -94,7 +94,11 @@ def _view_shape(height: float, width: float, side: int, token: int) -> tuple[int
     return rows * token, columns * token
 
 
-def _masked_pixels(region: Region) -> NDArray[np.uint8]:
+def masked_pixels(region: Region) -> NDArray[np.uint8]:
+    """Return a region's pixels as colour, (H, W, 3).
+
+    Those outside the drawn outline carry the mean brightness of those inside.
+    """
     pixels = region.pixels if region.is_rgb else region.pixels[..., None].repeat(3, axis=2)
     if region.mask is not None:
         mean = pixels[region.mask].mean(axis=0)

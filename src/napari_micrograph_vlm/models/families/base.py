@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from threading import Event
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput, View
+
+if TYPE_CHECKING:
+    from ..generation import Step
 
 __all__ = ["Family", "Mixing", "Prompt", "Sight"]
 
@@ -107,6 +111,14 @@ class Family(ABC):
     keeps_prefix: ClassVar[bool] = True
     """Whether key-value pairs of the image may be kept for the next question."""
 
+    speaks_itself: ClassVar[bool] = False
+    """Whether it answers by :meth:`speak` and :meth:`weigh`, since its model does not read image
+    tokens in one sequence with the words."""
+
+    attention_layers: tuple[int, ...] | None = None
+    """Layers of the decoder that see the image; None: all. Where given, ``Sight.positions`` count
+    the keys of these layers."""
+
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, config: Any) -> Family:
@@ -150,9 +162,42 @@ class Family(ABC):
         found: nn.Module = model.get_decoder()  # type: ignore[operator]
         return found
 
-    def mixing(self, model: nn.Module) -> AbstractContextManager[Mixing]:
+    def mixing(self, model: nn.Module, prompt: Prompt) -> AbstractContextManager[Mixing]:
         """Collect what a resampler does while the image is encoded inside the ``with`` block."""
         return nullcontext(Mixing())
+
+    def speak(
+        self, model: nn.Module, prompt: Prompt, *, max_tokens: int, cancel: Event | None
+    ) -> Iterator[Step]:
+        """Write an answer; only where :attr:`speaks_itself`.
+
+        Each step tells how much attention each box of all regions got, resamplers included.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` was set.
+        """
+        raise NotImplementedError
+
+    def weigh(
+        self, model: nn.Module, prompt: Prompt, labels: Sequence[str], *, cancel: Event | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Score labels as answers; only where :attr:`speaks_itself`.
+
+        Returns
+        -------
+        (L,) float64 array
+            Log-likelihood of each label and of the answer's end behind it.
+        (L, layers, M) float32 array
+            Share of attention that each box of all regions got, mean over a label's tokens.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` was set.
+        """
+        raise NotImplementedError
 
     def suggestions(self) -> Sequence[str]:
         """Return questions this family is good at."""
