@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ... import __version__
 from ...errors import QuestionError
@@ -17,15 +18,15 @@ from ...labelling import check_labels
 from ...regions import Region
 from ...results import Answer, AttentionMap, Classification, Provenance, Question, Turn
 from ..base import ModelInput
+from ..guards import OneAtATime, advice_on_memory, stop_if
 from ..views import prepare_views
 from .encoder import REGIONS
-from .guards import OneAtATime, advice_on_memory, stop_if
 from .loading import choose_device, load_parts, revision_of
 from .modeling import MvaemaModel
 from .physical import Expander, plain, scale_of
 from .processing import MvaemaProcessor
 from .refusal import refusal_of
-from .scoring import label_questions, score_labels
+from .scoring import label_questions, score_answers, score_labels
 from .seeing import Eyes, Seen
 from .threads import one_thread
 from .wording import Scribe, maps_of
@@ -51,6 +52,7 @@ class Student:
     """
 
     check_pictures: bool = True
+    reasons = False  # it was taught short answers, never steps
 
     def __init__(
         self,
@@ -160,6 +162,40 @@ class Student:
             provenance=self._provenance(started, seen.layouts[0].tiles),
             turns=question.turns,
         )
+
+    def score(
+        self, question: Question, answers: Sequence[str], cancel: Event | None = None
+    ) -> NDArray[np.float64]:
+        """Return how likely each of some answers is.
+
+        Parameters
+        ----------
+        question : Question
+            As for :meth:`ask`; pictures that are no micrographs are not refused.
+        answers : sequence of str
+            Lengths that an answer was given by this model's :meth:`ask` are left out again.
+        cancel : threading.Event, optional
+            Once set, the work stops before the answers are read.
+
+        Returns
+        -------
+        (L,) float64 array
+            Log-likelihood of each answer and its end.
+        """
+        _check_regions(question.regions)
+        turns = [Turn(turn.question, plain(turn.answer)) for turn in question.turns]
+        rows = [
+            self.processor.encode_dialogue(
+                turns, question.text, plain(answer), max_length=self._max_length
+            )
+            for answer in answers
+        ]
+        stop = partial(stop_if, cancel)
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            seen = self._look(question.regions, question.tiled, stop)
+            with one_thread():
+                scores, _ = score_answers(self.model, seen.memory, rows)
+        return scores.double().cpu().numpy()
 
     def classify(
         self,

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...results import AttentionMap, Word
+from ..transcript import SMALL_WORDS
 from .layout import Layout
 from .physical import Expander
 from .tokenization import Detokenizer
@@ -18,11 +19,6 @@ from .writing import Step
 __all__ = ["METHOD", "Scribe", "maps_of"]
 
 METHOD = "cross-attention"
-
-_SMALL_WORDS = """
-a an and are as at be been but by can do does for from has have i in is it its no not of on or so
-that the their there these they this those to was were which with yes
-"""
 
 
 def maps_of(layouts: Sequence[Layout], share: NDArray[np.float32]) -> tuple[AttentionMap, ...]:
@@ -107,12 +103,11 @@ class Scribe:
     def maps(self, layouts: Sequence[Layout]) -> tuple[AttentionMap, ...]:
         """Return the mean over the words that carry meaning, or over all there are."""
         text = self._detokenizer.text
-        small = frozenset(_SMALL_WORDS.split())
         spoken = [self._share(tokens) for _, _, tokens in self._detokenizer.words]
         telling = [
             share
             for share, (start, stop, _) in zip(spoken, self._detokenizer.words, strict=True)
-            if text[start:stop].lower() not in small
+            if text[start:stop].lower() not in SMALL_WORDS
         ]
         return maps_of(layouts, np.mean(telling or spoken or self._attention, axis=0))
 
