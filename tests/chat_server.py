@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
@@ -33,6 +34,23 @@ PAIRS = [
     ("Where is the largest particle?", "At the top left"),
     ("Is there a crack?", "No"),
 ]
+
+
+@dataclass(frozen=True)
+class Dies:
+    """A stream whose connection ends after some tokens."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class Stalls(Dies):
+    """A stream that goes silent after some tokens."""
+
+
+@dataclass(frozen=True)
+class Fails(Dies):
+    """A stream that reports an error after some tokens."""
 
 
 class Brain:
@@ -61,13 +79,22 @@ class ChatServer:
 
     ``faults`` are used up one a request: a number is an HTTP status, ``(429, "0.2")`` one with
     Retry-After, ``"garbage"`` a body that is no JSON, ``"cut"`` a connection that ends, a float
-    a pause in seconds before the answer, a str any other text of the model.
+    a pause in seconds before the answer, ``Dies(n)`` and ``Stalls(n)`` a stream that ends or goes
+    silent after n tokens, ``Fails(n)`` one that then reports an error, a str any other text of the
+    model.
+
+    ``says(prompt, images)``, where set, returns the tokens of the answer: (text, logarithm of its
+    probability, {other token: logarithm}). ``tells`` says what becomes of a request for
+    probabilities: True they are told, False they are left out, ``"refuses"`` it is an error.
     """
 
     def __init__(self, key=None, models=("tiny-vlm",)):
         self.brain, self.key, self.models = Brain(), key, models
         self.faults, self.requests, self.pause = [], [], 0.0
         self.message = "busy"
+        self.says, self.tells, self.streams, self.token_pause = None, True, True, 0.0
+        self.released = threading.Event()
+        self.running = self.most_running = 0
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -80,6 +107,7 @@ class ChatServer:
         return self
 
     def __exit__(self, *error):
+        self.released.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -136,14 +164,33 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/v1/chat/completions" or asked["model"] not in self.owner.models:
             self.error(404, "no such model")
             return
-        (message,) = asked["messages"]
-        picture, text = message["content"]
-        kind, data = picture["image_url"]["url"].split(",", 1)
-        assert kind == "data:image/png;base64"
-        image = Image.open(io.BytesIO(base64.b64decode(data)))
+        parts = [
+            part
+            for message in asked["messages"]
+            for part in (
+                message["content"]
+                if isinstance(message["content"], list)
+                else [{"type": "text", "text": message["content"]}]
+            )
+        ]
+        text = [part for part in parts if part["type"] == "text"][-1]
+        images = [_image(part) for part in parts if part["type"] == "image_url"]
         with self.owner._lock:
-            self.owner.requests.append((time.monotonic(), text["text"], {**asked, "image": image}))
+            kept = {**asked, "image": images[0] if images else None, "images": images}
+            self.owner.requests.append((time.monotonic(), text["text"], kept))
             fault = self.owner.faults.pop(0) if self.owner.faults else None
+            self.owner.running += 1
+            self.owner.most_running = max(self.owner.running, self.owner.most_running)
+        try:
+            self.respond(asked, text, images, fault)
+        finally:
+            with self.owner._lock:
+                self.owner.running -= 1
+
+    def respond(self, asked, text, images, fault):
+        if asked.get("logprobs") and self.owner.tells == "refuses":
+            self.error(400, "logprobs is not supported")
+            return
         if isinstance(fault, float) or self.owner.pause:
             time.sleep(fault if isinstance(fault, float) else self.owner.pause)
         elif isinstance(fault, tuple):
@@ -159,7 +206,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "cut":
             self.close_connection = True
             return
-        said = fault if isinstance(fault, str) else self.owner.brain(text["text"])
+        if isinstance(fault, str):
+            tokens = _tokens(fault)
+        elif self.owner.says is not None:
+            tokens = self.owner.says(text["text"], images)
+        else:
+            tokens = _tokens(self.owner.brain(text["text"]))
+        tokens = tokens[: asked.get("max_tokens", len(tokens))]
+        told = bool(asked.get("logprobs")) and self.owner.tells is True
+        if asked.get("stream") and self.owner.streams:
+            self.stream(tokens, fault, told, asked.get("top_logprobs", 0))
+            return
+        said = "".join(token for token, _, _ in tokens)
         answer = {"role": "assistant", "content": said}
         self.send(
             200,
@@ -171,3 +229,47 @@ class _Handler(BaseHTTPRequestHandler):
                 "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
             },
         )
+
+    def stream(self, tokens, fault, told, top):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.event(": the server is thinking")
+        self.event(_delta({"role": "assistant", "content": ""}))
+        for number, (text, sure, others) in enumerate(tokens):
+            if isinstance(fault, Dies) and number == fault.after:
+                if isinstance(fault, Stalls):
+                    self.owner.released.wait(30)
+                if isinstance(fault, Fails):
+                    self.event(f"data: {json.dumps({'error': {'message': 'out of memory'}})}")
+                self.close_connection = True
+                return
+            time.sleep(self.owner.token_pause)
+            listed = [{"token": t, "logprob": v} for t, v in others.items()][:top]
+            content = [{"token": text, "logprob": sure, "top_logprobs": listed}]
+            self.event(_delta({"content": text}, {"content": content} if told else None))
+        self.event(_delta({}, finish="stop"))
+        self.event("data: [DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def event(self, text):
+        data = (text + "\n\n").encode()
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+
+def _delta(delta, logprobs=None, finish=None):
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+    found = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [choice]}
+    return f"data: {json.dumps(found)}"
+
+
+def _tokens(text):
+    return [(token, -0.1, {}) for token in re.findall(r"\s*\S+|\s+$", text)]
+
+
+def _image(part):
+    kind, data = part["image_url"]["url"].split(",", 1)
+    assert kind == "data:image/png;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))

@@ -13,7 +13,6 @@ from PIL import Image
 from chat_server import LABELS, PAIRS, ChatServer
 from napari_micrograph_vlm.datasets.audit.counts import check_counts
 from napari_micrograph_vlm.datasets.labelled import FIELDS, read_labelled
-from napari_micrograph_vlm.datasets.teacher.address import parse_address
 from napari_micrograph_vlm.datasets.teacher.base import TeacherError
 from napari_micrograph_vlm.datasets.teacher.client import Server
 from napari_micrograph_vlm.datasets.teacher.cost import Prices
@@ -22,6 +21,7 @@ from napari_micrograph_vlm.datasets.teacher.passes import Passes
 from napari_micrograph_vlm.datasets.teacher.pictures import find_pictures
 from napari_micrograph_vlm.datasets.teacher.run import Outcome, teach
 from napari_micrograph_vlm.errors import SourceError
+from napari_micrograph_vlm.models.remote.address import parse_address
 
 CALLS = 4
 """Two passes over the fields, two over the questions."""

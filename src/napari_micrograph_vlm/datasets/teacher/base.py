@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...errors import MicrographError
+from ...models.remote.failures import Refused, Silent, Unusable
 from .pictures import Shown
 
 __all__ = ["Refused", "Reply", "Silent", "Teacher", "TeacherError"]
 
 
-class TeacherError(MicrographError, RuntimeError):
-    """A teacher that cannot be used at all: wrong address, wrong key, no such model."""
-
-
-class Refused(MicrographError, RuntimeError):  # noqa: N818 - what happened, in a word
-    """One picture that the teacher will not or cannot answer about."""
-
-
-class Silent(MicrographError, RuntimeError):  # noqa: N818 - what happened, in a word
-    """No answer after all attempts; another picture may fare better."""
+TeacherError = Unusable
+"""A teacher that cannot be used at all: wrong address, wrong key, no such model, no checkpoint."""
 
 
 @dataclass(frozen=True)

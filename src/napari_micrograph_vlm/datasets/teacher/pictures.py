@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,13 +65,6 @@ class Shown:
     """A picture as the teacher gets it."""
 
     image: Image
-
-    @cached_property
-    def data_url(self) -> str:
-        """The picture as a PNG in a ``data:`` address."""
-        data = io.BytesIO()
-        self.image.save(data, "PNG")
-        return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
 def read_grey_or_colour(path: Path) -> Image:

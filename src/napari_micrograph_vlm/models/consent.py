@@ -1,0 +1,79 @@
+"""Whether pixels may leave for a server: asked once for each address, kept in this process only."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from .remote.address import Address
+
+__all__ = ["CONSENTS", "ConsentNeeded", "Consents", "is_remote"]
+
+
+def is_remote(name: Any) -> TypeGuard[str]:
+    """Whether a model's name is the address of a server."""
+    return isinstance(name, str) and name.strip().lower().startswith(("http://", "https://"))
+
+
+class ConsentNeeded(ModelError):  # noqa: N818 - what happened, in a word
+    """Nobody has agreed yet that pixels go to this server.
+
+    Parameters
+    ----------
+    address : Address
+        The server.
+    name : str
+        The model's whole name, address included.
+    """
+
+    def __init__(self, address: Address, name: str) -> None:
+        super().__init__(
+            f"The pixels of your regions would go to {address.host}, {address.where}; if they may, "
+            "allow it with load_model(name, allow_remote=True) or --allow-remote."
+        )
+        self.address = address
+        self.name = name
+
+    @property
+    def question(self) -> str:
+        """What to ask the user."""
+        address = self.address
+        if address.here:
+            leave = f"The region's pixels will go to another program: {address.host}, on this "
+            leave += "machine (or wherever that program passes them on to)."
+        else:
+            leave = f"The region's pixels will leave this machine for {address.host}, "
+            leave += address.where + "."
+        if not (address.here or address.encrypted):
+            leave += " They are not encrypted on the way."
+        return f"{leave} Send them?"
+
+
+class Consents:
+    """The addresses that the user has agreed to; forgotten when the process ends."""
+
+    def __init__(self) -> None:
+        self._granted: set[str] = set()
+        self._lock = Lock()
+
+    def grant(self, address: Address) -> None:
+        """Note that pixels may go there."""
+        with self._lock:
+            self._granted.add(address.base)
+
+    def granted(self, address: Address) -> bool:
+        """Whether pixels may go there."""
+        with self._lock:
+            return address.base in self._granted
+
+    def clear(self) -> None:
+        """Forget all; what is loaded already stays usable."""
+        with self._lock:
+            self._granted.clear()
+
+
+CONSENTS = Consents()
+"""What was agreed to in this process."""

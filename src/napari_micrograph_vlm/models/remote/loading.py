@@ -1,0 +1,61 @@
+"""From a name such as ``http://gpu-box:8000/v1#qwen2-vl`` to a model, once the user agreed."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from ...errors import ModelError
+from ..consent import CONSENTS, ConsentNeeded
+from .address import parse_address, split_name
+from .client import ChatClient
+from .engine import RemoteModel
+from .keys import advice, key_for
+
+__all__ = ["load_remote"]
+
+_LOCK = Lock()
+_LOADED: dict[str, RemoteModel] = {}
+
+
+def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
+    """Return the model that a server offers; the same name gives the same one.
+
+    Parameters
+    ----------
+    name : str
+        Address and model; without ``#model`` the only model that the server has.
+    allow_remote : bool
+        Whether the user agreed that pixels go there. It holds for this address until the process
+        ends.
+
+    Raises
+    ------
+    ConsentNeeded
+        If nobody agreed; nothing has been sent then.
+    ModelError
+        If the server cannot be used or has several models and none is named.
+    """
+    url, model = split_name(name)
+    address = parse_address(url)
+    if allow_remote:
+        CONSENTS.grant(address)
+    elif not CONSENTS.granted(address):
+        raise ConsentNeeded(address, name)
+    with _LOCK:
+        key = f"{address.base}#{model or ''}"
+        if key not in _LOADED:
+            client = ChatClient(address, key_for(address), key_advice=advice(address))
+            _LOADED[key] = RemoteModel(client, model or _only_model(client))
+        return _LOADED[key]
+
+
+def _only_model(client: ChatClient) -> str:
+    names = client.models()
+    if len(names) == 1:
+        return names[0]
+    known = ", ".join(names) or "none"
+    base = client.address.base
+    raise ModelError(
+        f"Name the model after the address, such as {base}#{names[0] if names else 'name'}; "
+        f"the server has {known}."
+    )
