@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .commands import data, evaluate, train
+from ._offline import forbid_network
+from .commands import data, evaluate, models, train
 from .errors import MicrographError, QuestionError, RegionError
 
 if TYPE_CHECKING:
+    from .models.base import Model
     from .results import Answer, Classification
 
 __all__ = ["app", "main"]
@@ -38,9 +38,18 @@ Image = Annotated[Path, typer.Argument(help="A TIFF, PNG or JPEG file.", show_de
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", help="A name from `models`, or a checkpoint folder."),
+    typer.Option(
+        "--model", help="A name from `models`, a checkpoint folder, or a server's address#model."
+    ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Pixels may go to the server that --model names (http://host:8000/v1#model).",
+    ),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit
         0 if all is well, 2 with one line on stderr for bad input, 130 after Ctrl-C.
     """
-    # All models are on this machine: nothing may be fetched, whatever a library would like.
-    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ[variable] = "1"
+    # Only `models download`, which has a process of its own, may fetch, whatever a library would
+    # like.
+    forbid_network()
     # What it logs of a broken file, our one line says.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
@@ -154,6 +163,10 @@ def ask(
             "--any-picture", help="Answer even where the picture looks like no micrograph."
         ),
     ] = False,
+    reasoned: Annotated[
+        bool, typer.Option("--reasoned", help="Have the model write its steps first; slower.")
+    ] = False,
+    allow_remote: AllowRemote = False,
 ) -> None:
     """Ask a question about a micrograph, a region of it, or two to compare."""
     boxes = [parse_region(text) for text in region or ()]
@@ -164,11 +177,14 @@ def ask(
     if not question.strip():
         raise QuestionError("The question is empty; write one.")
     from .api import ask as ask_model
-    from .api import load_model
 
     _check(image, model)
-    loaded: Any = load_model(model, device)
+    loaded: Any = _load(model, device, allow_remote)
     loaded.check_pictures = not any_picture
+    if reasoned:
+        from .models.reasoning import ReasonedModel
+
+        loaded = ReasonedModel(loaded)
     answer: Answer = ask_model(  # type: ignore[assignment]
         image, question, boxes or None, loaded, tiled=tiles
     )
@@ -199,6 +215,7 @@ def classify(
     as_json: AsJson = False,
     model: ModelName = None,
     device: Device = "auto",
+    allow_remote: AllowRemote = False,
 ) -> None:
     """Give a micrograph, or regions of it, a probability for each class name."""
     from .labelling import check_labels
@@ -206,34 +223,17 @@ def classify(
     names = check_labels(labels.split(","))
     boxes = [parse_region(text) for text in region or ()]
     from .api import classify as classify_with
-    from .api import load_model
 
     _check(image, model)
+    loaded = _load(model, device, allow_remote)
     result: Classification = classify_with(  # type: ignore[assignment]
-        image, names, boxes or None, load_model(model, device), threshold=threshold
+        image, names, boxes or None, loaded, threshold=threshold
     )
     print(result.to_json() if as_json else _classification_text(result, top))
 
 
-@app.command()
-def models(as_json: AsJson = False) -> None:
-    """List the models that can be asked."""
-    from .models.catalog import entries
-
-    known = entries()
-    if as_json:
-        print(json.dumps([entry.to_dict() for entry in known]))
-        return
-    for entry in known:
-        count = entry.parameters
-        size = f", {count / 1e6:.1f} million weights" if count else ""
-        print(f"{entry.name} ({entry.status}): {entry.family}{size}")
-        print(f"    {entry.memory}; {entry.licence}")
-        print(f"    good at {entry.good_at}")
-        print(f"    {entry.path}")
-
-
 app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(train.train)
 
@@ -260,18 +260,34 @@ def parse_region(text: str) -> tuple[float, float, float, float]:
 def _check(image: Path, model: str | None) -> None:
     """Complain of a wrong file or model before torch is imported."""
     from .models.catalog import find
+    from .models.consent import is_remote
     from .readers import read_micrograph
 
-    find(model)
+    if not is_remote(model):
+        find(model)
     pages = read_micrograph(image).pages
     if pages > 1:
         print(f"{image} holds {pages} pictures; this is about the first.", file=sys.stderr)
 
 
+def _load(model: str | None, device: str, allow_remote: bool) -> Model:
+    """Load a model; of one behind a server, say where pixels go."""
+    from .api import load_model
+    from .models.consent import is_remote
+
+    if not is_remote(model):
+        return load_model(model, device)
+    loaded = load_model(model, allow_remote=allow_remote)
+    print(f"Pixels go to {loaded.device}.", file=sys.stderr)
+    return loaded
+
+
 def _answer_text(answer: Answer) -> str:
     made = answer.provenance
     how = f"{made.model} on {made.device}, {made.seconds:.2f} s"
-    lines = [answer.text, f"  confidence {answer.confidence:.2f}; {how}"]
+    lines = [f"  {number}. {step.text}" for number, step in enumerate(answer.steps, start=1)]
+    sure = "" if math.isnan(answer.confidence) else f"confidence {answer.confidence:.2f}; "
+    lines += [answer.text, f"  {sure}{how}"]
     for number, (region, attention) in enumerate(
         zip(answer.regions, answer.attention, strict=True), start=1
     ):

@@ -128,7 +128,7 @@ def test_teach_says_where_pictures_go_and_what_was_kept(run, folder, server):
                          "--price-in", 10, "--price-out", 30)  # fmt: skip
     assert code == 0
     host = server.url.split("/")[2]
-    assert f"2 pictures go to {host}, on this network." in err
+    assert f"2 pictures go to {host}, on this machine." in err
     assert "technique        0 of 2" in out
     assert "2  technique: two answers disagree" in out
     assert "question         6 of 6" in out

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..evaluation.run import Evaluation
 
 __all__ = ["app"]
 
@@ -78,6 +81,17 @@ def evaluate(
         int,
         typer.Option("--processes", min=0, help="How many share the work; 0: one for each core."),
     ] = 0,
+    reasoned: Annotated[
+        bool,
+        typer.Option(
+            "--reasoned",
+            help="Also measure each model with its steps written first, side by side with without.",
+        ),
+    ] = False,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Pixels may go to the servers that --model names."),
+    ] = False,
 ) -> None:
     """Ask a model the questions of the test and print tables of how it did.
 
@@ -89,38 +103,55 @@ def evaluate(
         return
     from ..errors import SourceError
     from ..models.catalog import find
+    from ..models.consent import is_remote
 
     names = list(dict.fromkeys(model or [None]))  # type: ignore[list-item]
-    folders = [find(name).path for name in names]  # a wrong name is told before anything is loaded
+    # A wrong name is told before anything is loaded; a server has no folder.
+    folders = [None if is_remote(name) else find(name).path for name in names]
     for target in (json_file, markdown):
         if target is not None and not target.resolve().parent.is_dir():
             raise SourceError(f"The folder of {target} does not exist; make it first.")
     if not images and not data and not photographs:
         raise SourceError("There is nothing to measure; give --images, --photographs or --data.")
-    from ..evaluation.run import CARD_IMAGES, compare_text, evaluate_named, write_beside_weights
+    from ..evaluation.run import (
+        CARD_IMAGES,
+        compare_text,
+        evaluate_named,
+        is_student,
+        write_beside_weights,
+    )
 
     if card and images < CARD_IMAGES:
         raise SourceError(
             f"The model card takes figures of at least {CARD_IMAGES} synthetic pictures; give more "
             "--images, or leave out --card."
         )
-    done, carded = {}, []
+    if card and not all(is_student(name) for name in names):
+        raise SourceError("Only students of this package have a card; leave out --card.")
+    done: dict[str, Evaluation] = {}
+    carded, plain = [], ""
     for name, folder in zip(names, folders, strict=True):
-        measured = evaluate_named(
-            name,
-            device,
-            processes=processes,
-            images=images,
-            first_seed=first_seed,
-            data=tuple(data or ()),
-            photographs=photographs,
-        )
-        done[name or measured.model] = measured
+        for steps in (False, True)[: 1 + reasoned]:
+            measured = evaluate_named(
+                name,
+                device,
+                processes=processes,
+                images=images,
+                first_seed=first_seed,
+                data=tuple(data or ()),
+                photographs=photographs,
+                reasoned=steps,
+                allow_remote=allow_remote,
+            )
+            plain = plain if steps else name or measured.model
+            done[f"{plain}, step by step" if steps else plain] = measured
+            if not measured.whole:
+                break
+            if card and folder is not None and not steps:
+                write_beside_weights(measured, folder)
+                carded.append(folder)
         if not measured.whole:
             break
-        if card:
-            write_beside_weights(measured, folder)
-            carded.append(folder)
     texts = [measured.to_markdown() for measured in done.values()]
     if len(done) > 1:
         texts.append("### Side by side\n\n" + compare_text(done))
@@ -134,7 +165,7 @@ def evaluate(
         json_file.write_text(kept + "\n", encoding="utf-8")
     if not all(measured.whole for measured in done.values()):
         if card:
-            typer.echo(_uncarded([folder for folder in folders if folder not in carded]), err=True)
+            typer.echo(_uncarded([f for f in folders if f and f not in carded]), err=True)
         raise typer.Exit(INTERRUPTED)
 
 

@@ -32,12 +32,11 @@ def server_teacher(
     yes: bool,
 ) -> Teacher:
     """Return the server as a teacher, after saying where the pictures go."""
-    from ..datasets.teacher.address import parse_address
     from ..datasets.teacher.client import Server
+    from ..models.remote.address import parse_address
 
     address = parse_address(server)
-    where = "on this network" if address.near else "OUTSIDE this network"
-    print(f"{number} pictures go to {address.host}, {where}.", file=sys.stderr)
+    print(f"{number} pictures go to {address.host}, {address.where}.", file=sys.stderr)
     if not (address.near or yes):
         raise MicrographError(
             f"{address.host} is not on this network; add --yes if the pictures may go there."
