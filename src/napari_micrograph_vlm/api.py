@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ._window import window
 from .errors import MicrographError, ModelError, RegionError, SourceError
 from .handle import Handle
+from .models.consent import is_remote
 from .regions import Cutout, Region
 from .results import Answer, Classification, Question, Turn
 
 if TYPE_CHECKING:
     from .models.base import Model
+    from .models.catalog import CatalogEntry
 
-__all__ = ["ask", "ask_async", "classify", "load_model"]
+__all__ = ["ask", "ask_async", "classify", "load_model", "unload_model"]
 
 MAX_TOKENS = 48
 """Longest answer in tokens unless the user says otherwise."""
@@ -29,18 +31,31 @@ MOST_LOADED = 2
 Plan = Callable[[], list[Region]]
 
 _LOADING = Lock()
-_LOADED: OrderedDict[tuple[Path, str], Model] = OrderedDict()
+_LOADED: OrderedDict[tuple[Path, str, str], Model] = OrderedDict()
 
 
-def load_model(name: str | PathLike[str] | None = None, device: str = "auto") -> Model:
-    """Load a model; the same name and device give the same loaded model.
+def load_model(
+    name: str | PathLike[str] | None = None,
+    device: str = "auto",
+    *,
+    precision: str = "auto",
+    allow_remote: bool = False,
+) -> Model:
+    """Load a model; the same name, device and precision give the same loaded model.
 
     Parameters
     ----------
     name : str or path, optional
-        A name from the catalog or a checkpoint folder. Default: the bundled student.
+        A name from the catalog, ``owner/name`` of a repository of the hub that was downloaded
+        before, a checkpoint folder, or a server of your own with the model's name there:
+        ``"http://gpu-box:8000/v1#qwen2-vl"``. Default: the bundled student.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    precision : str
+        Bits of each weight: ``"auto"``, ``"32-bit"``, ``"16-bit"``, ``"8-bit"`` or ``"4-bit"``.
+        The bundled student takes no notice of it.
+    allow_remote : bool
+        Whether pixels may go to the server that ``name`` names; asked for once an address.
 
     Returns
     -------
@@ -50,22 +65,49 @@ def load_model(name: str | PathLike[str] | None = None, device: str = "auto") ->
     Raises
     ------
     ModelError
-        If there is no such model, or its files are missing or broken.
+        If there is no such model, or its files are missing or broken; of a server
+        (``ConsentNeeded``) if nobody has allowed it yet, and nothing was sent.
     """
+    if is_remote(name):
+        from .models.remote import load_remote
+
+        return load_remote(name, allow_remote=allow_remote)
     from .models.catalog import find
+    from .models.devices import check_precision, choose_device
 
     entry = find(name)  # before torch is imported: a wrong name is told at once
-    from .models.student import Student
-    from .models.student.loading import choose_device
-
-    key = entry.path.resolve(), str(choose_device(device))
+    key = entry.path.resolve(), choose_device(device), check_precision(precision)
     with _LOADING:  # transformers cannot load two models at a time
         if key not in _LOADED:
             while len(_LOADED) >= MOST_LOADED:
                 _LOADED.popitem(last=False)
-            _LOADED[key] = Student.load(entry.path, key[1])
+            _LOADED[key] = _load(entry, device, precision)
         _LOADED.move_to_end(key)
         return _LOADED[key]
+
+
+def unload_model(model: Model) -> None:
+    """Free the memory of a loaded model; the next :func:`load_model` reads it again."""
+    with _LOADING:
+        for key in [key for key, loaded in _LOADED.items() if loaded is model]:
+            del _LOADED[key]
+    close = getattr(model, "close", None)
+    if close is not None:
+        close()
+
+
+def _load(entry: CatalogEntry, device: str, precision: str) -> Model:
+    """Load the student, or whatever model of transformers a folder holds."""
+    if entry.model_type == "mvaema":
+        from .models.student import Student
+
+        return Student.load(entry.path, device)
+    from .models.local import LocalModel
+
+    # Two large models seldom fit: the one before goes as soon as nobody else holds it.
+    for key in [key for key, model in _LOADED.items() if isinstance(model, LocalModel)]:
+        del _LOADED[key]
+    return LocalModel.load(entry.path, device, precision, name=entry.name)
 
 
 def ask(
@@ -77,6 +119,7 @@ def ask(
     turns: Sequence[Turn] = (),
     tiled: bool | None = None,
     max_tokens: int = MAX_TOKENS,
+    reasoned: bool = False,
 ) -> Answer | Handle[Answer]:
     """Ask a question about a micrograph or a region of it.
 
@@ -98,6 +141,8 @@ def ask(
         Whether to look at the region in tiles; None: where it is reduced more than threefold.
     max_tokens : int
         Longest answer.
+    reasoned : bool
+        Whether the model writes its steps first (``answer.steps``); the bundled student cannot.
 
     Returns
     -------
@@ -117,10 +162,17 @@ def ask(
     """
     if _would_freeze(source):
         return ask_async(
-            source, question, region, model, turns=turns, tiled=tiled, max_tokens=max_tokens
+            source,
+            question,
+            region,
+            model,
+            turns=turns,
+            tiled=tiled,
+            max_tokens=max_tokens,
+            reasoned=reasoned,
         )
     plan = plan_of(source, region)
-    return _loaded(model).ask(
+    return _loaded(model, reasoned).ask(
         Question(question, tuple(plan()), tuple(turns), tiled), max_tokens=max_tokens
     )
 
@@ -134,6 +186,7 @@ def ask_async(
     turns: Sequence[Turn] = (),
     tiled: bool | None = None,
     max_tokens: int = MAX_TOKENS,
+    reasoned: bool = False,
     echo: bool = True,
 ) -> Handle[Answer]:
     """Ask like :func:`ask`, without waiting.
@@ -147,7 +200,7 @@ def ask_async(
     plan = plan_of(source, region)
 
     def work(write: Callable[[str], None], cancel: Event) -> Answer:
-        return _loaded(model).ask(
+        return _loaded(model, reasoned).ask(
             Question(question, tuple(plan()), tuple(turns), tiled),
             on_text=write,
             cancel=cancel,
@@ -292,11 +345,15 @@ def _start(work: Callable[..., Any], source: Any, echo: bool) -> Handle[Any]:
     return Handle(work, echo=echo, deliver=room.call_in_gui).on_done(show)
 
 
-def _loaded(model: Model | str | PathLike[str] | None) -> Model:
+def _loaded(model: Model | str | PathLike[str] | None, reasoned: bool = False) -> Model:
     if model is None or isinstance(model, (str, PathLike)):
-        return load_model(model)
-    if not callable(getattr(model, "ask", None)):
+        model = load_model(model)
+    elif not callable(getattr(model, "ask", None)):
         raise ModelError(
             f"A {type(model).__name__} is no model; give a loaded model, a name or a folder."
         )
-    return model
+    if not reasoned:
+        return model
+    from .models.reasoning import ReasonedModel
+
+    return ReasonedModel(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "Classification",
     "Provenance",
     "Question",
+    "Step",
     "Turn",
     "Word",
 ]
@@ -114,7 +116,7 @@ class Word:
     start, stop : int
         The word is ``answer.text[start:stop]``.
     probability : float
-        Product of the probabilities of its tokens.
+        Product of the probabilities of its tokens; NaN where a server does not tell.
     attention : tuple of AttentionMap
         One map for each region, on that region's grid.
     """
@@ -122,6 +124,22 @@ class Word:
     start: int
     stop: int
     probability: float
+    attention: tuple[AttentionMap, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step on the way to a reasoned answer.
+
+    Attributes
+    ----------
+    text : str
+        What the model wrote, without ``"Step 1:"``.
+    attention : tuple of AttentionMap
+        Where it looked as it wrote this: one map for each region, on that region's grid.
+    """
+
+    text: str
     attention: tuple[AttentionMap, ...]
 
 
@@ -169,11 +187,17 @@ class Answer:
     words : tuple of Word
         The words of ``text``, each with its own maps.
     confidence : float
-        Geometric mean of the token probabilities, 0 to 1.
+        Geometric mean of the token probabilities, 0 to 1; NaN where a server does not tell.
     turns : tuple of Turn
         The conversation before this question.
     provenance : Provenance
         Model, device, time.
+    question_words : tuple of Word
+        The words of ``question``, each with where the model looked when it read it and the
+        probability 1; empty where the model does not record that.
+    steps : tuple of Step
+        How the model came to its answer, where it was asked to reason; ``text`` is the final
+        answer alone.
     """
 
     question: str
@@ -184,6 +208,8 @@ class Answer:
     confidence: float
     provenance: Provenance
     turns: tuple[Turn, ...] = ()
+    question_words: tuple[Word, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -204,17 +230,25 @@ class Answer:
         """Return the same answer with the maps of one word as its attention."""
         return replace(self, attention=word.attention)
 
+    def at_step(self, step: Step) -> Answer:
+        """Return the same answer with the maps of one step as its attention."""
+        return replace(self, attention=step.attention)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but pixels, ready for JSON."""
         return {
             "question": self.question,
             "answer": self.text,
-            "confidence": round(self.confidence, 4),
+            "confidence": _rounded(self.confidence),
             "regions": [region.to_dict() for region in self.regions],
             "attention": [_map_to_dict(m) for m in self.attention],
             "words": [
-                {"text": self.text[w.start : w.stop], "probability": round(w.probability, 4)}
+                {"text": self.text[w.start : w.stop], "probability": _rounded(w.probability)}
                 for w in self.words
+            ],
+            "steps": [
+                {"text": step.text, "attention": [_map_to_dict(m) for m in step.attention]}
+                for step in self.steps
             ],
             "turns": [asdict(turn) for turn in self.turns],
             "provenance": asdict(self.provenance),
@@ -339,6 +373,10 @@ class Classification:
         from ._window import window
 
         return window().show_classification(self, viewer)
+
+
+def _rounded(value: float) -> float | None:
+    return None if isnan(value) else round(value, 4)
 
 
 def _map_to_dict(attention: AttentionMap) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chat_server import ChatServer
 from fakes import FakeModel, TooMany
 from napari_micrograph_vlm.cli import main
 from napari_micrograph_vlm.datasets.synthetic_folder import FIRST_SEED
@@ -20,6 +21,7 @@ from napari_micrograph_vlm.evaluation.found import Case, Reply, Skipped
 from napari_micrograph_vlm.evaluation.items import BOTH_WAYS, draw, items_about, with_lengths
 from napari_micrograph_vlm.evaluation.real import measure_real
 from napari_micrograph_vlm.evaluation.run import evaluate
+from napari_micrograph_vlm.models.reasoning import INSTRUCTION
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.training.building import draw_picture
 from napari_micrograph_vlm.training.recipe import TEST_SEED, VALIDATION_SEED, Recipe
@@ -105,6 +107,52 @@ def test_two_models_are_shown_side_by_side(monkeypatch, capsys, tmp_path, one_ph
     printed = capsys.readouterr().out
     assert "### Side by side" in printed
     assert "| category, top-1 | 0.000 (0.000 to 0.793), chance 0.100 | 0.000 (0" in printed
+
+
+def test_a_model_is_measured_with_and_without_its_steps(
+    monkeypatch, capsys, tmp_path, one_photograph
+):
+    class Thinker(FakeModel):
+        """Right only where it may think first."""
+
+        def ask(self, question, **options):
+            thinks = INSTRUCTION in question.text
+            self.text = "Step 1: A man.\nAnswer: not a micrograph" if thinks else "a crack"
+            return super().ask(question, **options)
+
+    monkeypatch.setattr(run, "load_model", lambda name, device: Thinker())
+    options = "--images", 0, "--processes", 1, "--json", tmp_path / "both.json"
+    assert call(*options, "--reasoned") == 0
+    printed = capsys.readouterr().out
+    assert "| | fake | fake, step by step |" in printed
+    without, with_steps = json.loads((tmp_path / "both.json").read_text())
+    value = {
+        kept["model"]: {f["name"]: f["value"] for f in kept["parts"][-1]["figures"]}["in grey"]
+        for kept in (without, with_steps)
+    }
+    assert value == {"fake": 0, "fake, step by step": 1}
+
+
+def test_a_model_that_cannot_reason_is_not_measured_so(monkeypatch, capsys, one_photograph):
+    model = FakeModel()
+    model.reasons = False
+    monkeypatch.setattr(run, "load_model", lambda name, device: model)
+    assert call("--images", 0, "--processes", 1, "--reasoned") == 2
+    assert "writes no steps" in capsys.readouterr().err
+
+
+def test_a_server_is_measured_only_where_pixels_may_go(capsys, one_photograph):
+    with ChatServer() as server:
+        server.brain = lambda prompt: "Not a micrograph."
+        server.tells = False
+        name = f"{server.url}#tiny-vlm"
+        assert call("--model", name, "--images", 0) == 2
+        assert "--allow-remote" in capsys.readouterr().err
+        assert server.requests == []
+        assert call("--model", name, "--images", 0, "--allow-remote") == 0
+        assert "| in grey | 2 | 1.000 |" in capsys.readouterr().out
+        assert call("--model", name, "--images", 200, "--card", "--allow-remote") == 2
+        assert "leave out --card" in capsys.readouterr().err
 
 
 def test_the_card_is_written_anew(monkeypatch, tmp_path, one_photograph):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -217,7 +218,8 @@ def calibration_figures(
     """Return the calibration error of answers and of class probabilities."""
     closed = [reply for reply in replies if reply.kind not in OPEN_KINDS]
     sets: dict[str, list[tuple[float, float, str]]] = {
-        "answers": [(r.confidence, r.right, r.group) for r in closed]
+        # Some servers tell no probabilities.
+        "answers": [(r.confidence, r.right, r.group) for r in closed if not isnan(r.confidence)]
     }
     for case in cases:
         if case.confidence is not None:

@@ -16,6 +16,9 @@ from ..api import load_model
 from ..datasets.synthetic_folder import FIRST_SEED
 from ..errors import SourceError
 from ..models.base import Model
+from ..models.catalog import STUDENT, find
+from ..models.consent import is_remote
+from ..models.reasoning import ReasonedModel
 from ..training.card import render_card
 from ..training.recipe import TEST_SEED
 from .figures import parts_of, skipped_text
@@ -34,6 +37,7 @@ __all__ = [
     "compare_text",
     "evaluate",
     "evaluate_named",
+    "is_student",
     "write_beside_weights",
 ]
 
@@ -205,9 +209,15 @@ def evaluate(
 
 
 def evaluate_named(
-    name: str | None, device: str = "auto", *, processes: int = 0, **options: Any
+    name: str | None,
+    device: str = "auto",
+    *,
+    processes: int = 0,
+    reasoned: bool = False,
+    allow_remote: bool = False,
+    **options: Any,
 ) -> Evaluation:
-    """Measure a model of the catalog or of a folder; see :func:`evaluate`.
+    """Measure a model of the catalog, of a folder or of a server; see :func:`evaluate`.
 
     Parameters
     ----------
@@ -216,15 +226,33 @@ def evaluate_named(
     device : str
         Where it runs.
     processes : int
-        How many share the work; 0: one a core, and one where it runs on a GPU.
+        How many share the work; 0: one a core for the student, else one: a large model is not
+        held twice, and one on a GPU is not shared.
+    reasoned : bool
+        Whether it writes its steps before each answer.
+    allow_remote : bool
+        Whether pixels may go to the server that ``name`` names.
     **options
         As for :func:`evaluate`.
     """
-    model = load_model(name, device)
+    load = partial(_load, name, device, reasoned, allow_remote)
+    model = load()
     if not processes:
-        processes = cores() if model.device == "cpu" else 1
-    load = partial(load_model, name, device)
+        processes = cores() if model.device == "cpu" and is_student(name) else 1
     return evaluate(model, processes=processes, load=load, **options)
+
+
+def _load(name: str | None, device: str, reasoned: bool, allow_remote: bool) -> Model:
+    if is_remote(name):
+        model = load_model(name, allow_remote=allow_remote)
+    else:
+        model = load_model(name, device)
+    return ReasonedModel(model) if reasoned else model
+
+
+def is_student(name: str | None) -> bool:
+    """Whether a model is the bundled student or one of its kind."""
+    return not is_remote(name) and find(name).model_type == STUDENT.model_type
 
 
 def write_beside_weights(evaluation: Evaluation, folder: Path) -> tuple[Path, Path]:
