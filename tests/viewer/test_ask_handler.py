@@ -32,6 +32,8 @@ class User:
         self.loads = 0
         self.view = ask_widget(viewer, models=ModelHolder(self._load), preferences=preferences)
         self.handler = self.view.handler
+        # What the model is asked is counted here; test_trust_handler.py is about the checks.
+        self.view.advanced.checks.setChecked(False)
         self.dock = viewer.window.add_dock_widget(self.view, name="ask")
 
     def _load(self, name, device):

@@ -31,6 +31,7 @@ class User:
         self.view = ask_widget(
             viewer, models=ModelHolder(lambda name, device: self.model), preferences=Preferences
         )
+        self.view.advanced.checks.setChecked(False)
         viewer.window.add_dock_widget(self.view, name="ask")
 
     def select(self, *indices):

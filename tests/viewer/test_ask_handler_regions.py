@@ -30,6 +30,7 @@ class User:
             viewer, models=ModelHolder(lambda name, device: model), preferences=Preferences
         )
         self.handler = self.view.handler
+        self.view.advanced.checks.setChecked(False)
         viewer.window.add_dock_widget(self.view, name="ask")
         self.draws = 0
         show_tiles = self.view.thumbnail.show_tiles

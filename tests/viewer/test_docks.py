@@ -8,7 +8,7 @@ from npe2 import PluginManager
 from npe2.manifest.utils import import_python_name
 
 from fakes import picture
-from napari_micrograph_vlm.viewer.docks import AskDock, ClassifyDock
+from napari_micrograph_vlm.viewer.docks import AskDock, ClassifyDock, ModelDock
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import MODELS
 
@@ -76,7 +76,7 @@ def test_every_control_has_a_tool_tip(make_napari_viewer):
     from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit
 
     viewer = make_napari_viewer()
-    for view in (AskDock(viewer), ClassifyDock(viewer)):
+    for view in (AskDock(viewer), ClassifyDock(viewer), ModelDock()):
         viewer.window.add_dock_widget(view, name=type(view).__name__)
         for kind in (QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox):
             for control in view.findChildren(kind):

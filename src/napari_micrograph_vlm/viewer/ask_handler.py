@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from ..attention.explain import asked
+from ..models.reasoning import ReasonedModel
 from ..results import Answer, Question, Turn
 from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, describe
+from .consent import destination, wait_for_consent
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
 from .handler_show import (
@@ -17,6 +21,8 @@ from .handler_show import (
     point_out,
     point_out_word,
 )
+from .model_choice import ModelChoice
+from .trust_handler import TrustHandler
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -40,9 +46,15 @@ class AskHandler(Handler):
         self._shown = -1
         self._turns: tuple[Turn, ...] = ()
         self._wants_turns = True
+        self.choice = ModelChoice(view.models, view, self.preferences)
+        self.trust = TrustHandler(
+            view, self.models, self.preferences, lambda: self.shown, self._show_maps
+        )
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
         self.connections.add(view.word_chosen, self.show_word)
+        self.connections.add(view.question_word_chosen, self.show_question_word)
+        self.connections.add(view.steps.step_chosen, self.show_step)
         self.connections.add(view.entry_chosen, self.show_entry)
         self.connections.add(view.new_conversation, self.start_conversation)
         self.connections.add(view.follow_up.clicked, self._follow_up_clicked)
@@ -71,30 +83,36 @@ class AskHandler(Handler):
         tiled = self.binding.tiled
         region = self.binding.chosen()
         models = self.models
+        method = self.trust.method
+        reasoned = self.view.wants_steps
 
         def work(report: Any, cancel: Event) -> Answer:
             regions = read_regions(plan, cancel)
+            wait_for_consent(chosen.model, report, cancel)
             with models.use(
-                chosen.model,
-                chosen.device,
+                *chosen.which,
                 cancel=cancel,
                 on_load=lambda: report(Report.STAGE, "Loading the model…"),
             ) as model:
                 report(Report.STAGE, "Looking at the region…")
-                return model.ask(
+                return asked(
+                    ReasonedModel(model) if reasoned else model,
                     # Two regions are looked at as a whole, as the panel says.
                     Question(text, regions, turns, tiled if len(regions) == 1 else False),
+                    method,
                     on_text=lambda piece: report(Report.TEXT, piece),
                     cancel=cancel,
                     max_tokens=chosen.max_tokens,
                 )
 
         self.view.question.remember(text)
-        self.entries.append(Entry(text, region=region))
+        self.trust.stop()  # the answer must not wait for what is known about the one before
+        self.entries.append(Entry(text, region=region, method=method))
         number = self.view.history.add(text, "…")
         self._shown = number
         self.view.history.mark(number)
         self.view.start_answer(text)
+        self.view.show_destination(destination(chosen.model))
         self.view.show_busy("Reading the region…")
         self._entry_of[self.start(work, image)] = number
 
@@ -108,6 +126,33 @@ class AskHandler(Handler):
         self.view.note.setText(describe(entry.answer, index))
         with self.telling():
             point_out_word(self.viewer, entry.answer, word)
+
+    def show_question_word(self, index: int) -> None:
+        """Show where the model looked when it read one word of the question; -1: the answer."""
+        entry = self.shown
+        if entry is None or entry.answer is None:
+            return
+        words = entry.answer.question_words
+        if not 0 <= index < len(words):
+            self.show_word(-1)
+            return
+        word = words[index]
+        asking = replace(entry.answer, text=entry.answer.question, words=words)
+        self.view.note.setText(f"as it read “{asking.text[word.start : word.stop]}”")
+        with self.telling():
+            point_out_word(self.viewer, asking, word)
+
+    def show_step(self, index: int) -> None:
+        """Show where the model looked in one step; -1: for the final answer."""
+        entry = self.shown
+        if entry is None or entry.answer is None:
+            return
+        if not 0 <= index < len(entry.answer.steps):
+            self.show_word(-1)
+            return
+        self.view.note.setText(f"step {index + 1}")
+        with self.telling():
+            point_out(self.viewer, entry.answer.at_step(entry.answer.steps[index]))
 
     def show_entry(self, number: int) -> None:
         """Show an earlier answer, its region and where the model looked."""
@@ -135,6 +180,12 @@ class AskHandler(Handler):
         # Bringing the region back looks like a new region, but it is the conversation's own. Where
         # it is gone, the next question is about another one and must not follow up.
         self._converse(entry.answer.next_turns if back is Back.REGION else ())
+
+    def close(self, *, deleted: bool = False) -> None:
+        """Stop every job and let go of view and viewer."""
+        if not self.closed:
+            self.trust.close(deleted=deleted)
+        super().close(deleted=deleted)
 
     def start_conversation(self) -> None:
         """Forget earlier turns; the answers stay in the list."""
@@ -175,7 +226,7 @@ class AskHandler(Handler):
             if current and (sentence := job.reason or outcome.error):
                 self.view.messages.warn(sentence)
         self.view.history.change(number, entry.text)
-        model = self.models.loaded(self.preferences().model, self.preferences().device)
+        model = self.models.loaded(*self.preferences().which)
         if model is not None and (own := tuple(model.suggestions())):
             self.view.question.set_suggestions(own)
 
@@ -183,6 +234,7 @@ class AskHandler(Handler):
         entry = self.entries[number]
         entry.answer = answer
         entry.text = answer.text
+        entry.versions[entry.method] = answer
         if number != self._shown:
             return
         self._show(answer)
@@ -198,10 +250,21 @@ class AskHandler(Handler):
         self._converse(answer.next_turns)
         if not same:
             self._region_changed()
+        self.trust.answered(entry)
 
     def _show(self, answer: Answer) -> None:
-        words = [(word.start, word.stop, word.probability) for word in answer.words]
-        self.view.show_answer(answer.question, answer.text, words, describe(answer))
+        spoken, asked_for = (
+            [(word.start, word.stop, word.probability) for word in words]
+            for words in (answer.words, answer.question_words)
+        )
+        self.view.show_answer(answer.question, answer.text, spoken, describe(answer), asked_for)
+        self.view.steps.show_steps([step.text for step in answer.steps])
+        self.trust.refresh()
+
+    def _show_maps(self, answer: Answer) -> None:
+        """Show other maps of the answer that is shown."""
+        with self.telling():
+            point_out(self.viewer, answer)
 
     def _converse(self, turns: tuple[Turn, ...]) -> None:
         self._turns = turns

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isnan
 
-from ..results import Answer
+from ..attention.relevance import Method
+from ..attention.trust import Trust
+from ..results import Answer, AttentionMap
 from .handler_regions import Chosen
 from .region_picture import name_shapes
 
@@ -38,6 +41,14 @@ class Entry:
         Whether nothing more will be written.
     region : Chosen or None
         What was chosen when it was asked.
+    trust : Trust or None
+        What checking the answer has told; None until it is checked.
+    covered : tuple of AttentionMap
+        Which covered parts mattered, a map for each region; empty until that is looked at.
+    method : Method
+        How the maps of ``answer`` are made.
+    versions : dict
+        The answer with the maps of each method that was asked for.
     """
 
     question: str
@@ -45,6 +56,10 @@ class Entry:
     answer: Answer | None = None
     ended: bool = False
     region: Chosen | None = None
+    trust: Trust | None = None
+    covered: tuple[AttentionMap, ...] = ()
+    method: Method = Method.LAYERS
+    versions: dict[Method, Answer] = field(default_factory=dict)
 
 
 def describe(answer: Answer, index: int = -1) -> str:
@@ -53,13 +68,14 @@ def describe(answer: Answer, index: int = -1) -> str:
     if 0 <= index < len(answer.words):
         word = answer.words[index]
         maps = word.attention
-        start = f"“{answer.text[word.start : word.stop]}” {100 * word.probability:.0f} % sure"
+        start = f"“{answer.text[word.start : word.stop]}”"
+        if not isnan(word.probability):  # a server may not tell
+            start += f" {100 * word.probability:.0f} % sure"
     else:
         maps = answer.attention
-        start = (
-            f"confidence {100 * answer.confidence:.0f} % · {at.seconds:.1f} s"
-            f" · {at.model} · {at.device}"
-        )
+        start = f"{at.seconds:.1f} s · {at.model} · {at.device}"
+        if not isnan(answer.confidence):
+            start = f"confidence {100 * answer.confidence:.0f} % · {start}"
     parts = [start, name_shapes(answer.regions)]
     if maps and not any(each.has_focus for each in maps):
         parts.append("no clear focus")

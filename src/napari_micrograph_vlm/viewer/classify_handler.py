@@ -11,11 +11,13 @@ from napari.layers import Shapes
 
 from ..labelling.label_sets import check_labels
 from ..results import Classification
+from .consent import destination, wait_for_consent
 from .features import has_kept_text, has_user_text, restore_text, write_classification
 from .geometry import RegionChoice
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
 from .handler_show import Back, bring_back, clear_overlay, image_of, style_of
+from .model_choice import ModelChoice
 from .overlays import show_overlay
 from .region_shapes import shape_indices
 
@@ -44,6 +46,7 @@ class ClassifyHandler(Handler):
         self.classification: Classification | None = None
         self._shapes: ReferenceType[Shapes] | None = None
         self._total = 0
+        self.choice = ModelChoice(view.models, view, self.preferences)
         self.connections.add(view.started, self.classify)
         self.connections.add(view.result_chosen, self.show_result)
         self.connections.add(view.restore_text, self.restore)
@@ -75,9 +78,9 @@ class ClassifyHandler(Handler):
 
         def work(report: Any, cancel: Event) -> Classification:
             regions = read_regions(plan, cancel)
+            wait_for_consent(chosen.model, report, cancel)
             with models.use(
-                chosen.model,
-                chosen.device,
+                *chosen.which,
                 cancel=cancel,
                 on_load=lambda: report(Report.STAGE, "Loading the model…"),
             ) as model:
@@ -91,6 +94,7 @@ class ClassifyHandler(Handler):
                 )
 
         self.start(work, image)
+        self.view.show_destination(destination(chosen.model))
         self.view.show_busy("Reading the regions…")
 
     def show_result(self, index: int) -> None:

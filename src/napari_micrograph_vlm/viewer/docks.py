@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from ..labelling.label_sets import PRESETS
 from ..widgets.ask_view import AskView
 from ..widgets.classify_view import ClassifyView
+from ..widgets.model_manager import ModelManagerView
 from .ask_handler import AskHandler
 from .classify_handler import ClassifyHandler
+from .model_manager_handler import ModelManagerHandler
 
 if TYPE_CHECKING:
     # The name of the module in full: napari looks for this very annotation.
     import napari.viewer
 
-__all__ = ["AskDock", "ClassifyDock", "ask_widget", "classify_widget"]
+__all__ = ["AskDock", "ClassifyDock", "ModelDock", "ask_widget", "classify_widget"]
 
 
 class AskDock(AskView):
@@ -41,6 +43,21 @@ class ClassifyDock(ClassifyView):
     def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
         super().__init__(PRESETS)
         self.handler = ClassifyHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class ModelDock(ModelManagerView):
+    """The models there are, whether they fit, downloads, and which one is loaded.
+
+    Parameters
+    ----------
+    **options
+        For tests: see :class:`~.model_manager_handler.ModelManagerHandler`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.handler = ModelManagerHandler(self, **options)
         self.closed.connect(self.deleteLater)
 
 

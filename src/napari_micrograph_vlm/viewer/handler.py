@@ -64,6 +64,7 @@ class Handler(QObject):
         self._panel = view
         self._jobs: dict[Job, Image | None] = {}
         self._job: Job | None = None
+        self._asking: Job | None = None
         self.connections = Connections()
         self._image_connections = Connections()
         self.binding = RegionBinding(
@@ -146,13 +147,23 @@ class Handler(QObject):
         self.close(deleted=True)
 
     def _reported(self, job: Job, kind: Report, value: Any) -> None:
-        if not self.closed and job in self._jobs:
+        if self.closed or job not in self._jobs:
+            return
+        if kind is not Report.CONSENT:
             self.on_report(job, kind, value)
+        elif self.is_running(job):
+            self._asking = job
+            self._panel.show_busy("Waiting for your answer…")
+            self._panel.messages.ask(value.needed.question, "Send", "Do not send", value.decide)
 
     def _ended(self, job: Job, outcome: Outcome) -> None:
         if self.closed or job not in self._jobs:
             return
         image = self._jobs.pop(job)
+        if job is self._asking:
+            self._asking = None
+            if self._panel.messages.is_asking:  # nobody waits for the answer any more
+                self._panel.messages.clear()
         current = job is self._job
         if current:
             self._job = None

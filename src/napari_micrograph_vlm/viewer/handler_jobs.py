@@ -32,6 +32,7 @@ class Pool(Enum):
 
     QUESTIONS = 4
     THUMBNAILS = 1
+    MODELS = 2
 
     @property
     def threads(self) -> QThreadPool:
@@ -52,6 +53,7 @@ class Report(Enum):
     STAGE = "stage"
     TEXT = "text"
     COUNT = "count"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True)

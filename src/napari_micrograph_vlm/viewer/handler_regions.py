@@ -256,7 +256,7 @@ class RegionBinding(QObject):
             regions = read_regions(lambda: cutouts[:number], cancel)
             closely = tiled if number == 1 else False
             # Not through `use`: what the model is given does not wait for an answer's end.
-            model = models.loaded(chosen.model, chosen.device)
+            model = models.loaded(*chosen.which)
             if model is None:
                 given = [
                     prepare_views(region, side=_SIDE, token=_TOKEN, tiled=closely)

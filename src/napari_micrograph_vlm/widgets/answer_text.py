@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 from qtpy.QtCore import QEvent, QPoint, Qt, Signal
 from qtpy.QtGui import (
@@ -156,7 +157,9 @@ class AnswerText(QTextEdit):
         if isinstance(event, QHelpEvent):
             index = self.word_at(event.pos())
             if index >= 0:
-                sure = f"{self._words[index][2]:.0%} sure; click to see where the model looked"
+                sure = f"{self._words[index][2]:.0%} sure; "
+                sure = "" if isnan(self._words[index][2]) else sure
+                sure += "click to see where the model looked"
                 QToolTip.showText(event.globalPos(), sure, self)
                 return True
         handled: bool = super().viewportEvent(event)

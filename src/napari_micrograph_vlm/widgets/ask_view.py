@@ -7,13 +7,19 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from .advanced import Advanced
 from .answer_text import AnswerText, WordSpan
+from .destination import destination_label, show_destination
 from .history_list import HistoryList
 from .message_bar import MessageBar
+from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, primary_button, progress_line
 from .question_box import QuestionBox
+from .question_text import QuestionText
 from .region_picker import RegionPicker
+from .steps_view import StepsView
 from .thumbnail import Thumbnail
+from .trust_badge import TrustBadge
 
 __all__ = ["AskView"]
 
@@ -29,6 +35,8 @@ class AskView(Panel):
         The user wants no more of the answer being written.
     word_chosen(int)
         The user clicked a word of the answer; -1: the whole answer.
+    question_word_chosen(int)
+        The user clicked a word of the question above the answer; -1: the whole answer.
     entry_chosen(int)
         The user chose an earlier answer: its number in the order of asking.
     new_conversation()
@@ -38,6 +46,7 @@ class AskView(Panel):
     asked = Signal(str)
     stopped = Signal()
     word_chosen = Signal(int)
+    question_word_chosen = Signal(int)
     entry_chosen = Signal(int)
     new_conversation = Signal()
 
@@ -49,16 +58,25 @@ class AskView(Panel):
         self.follow_up = QCheckBox("Follow up")
         self.follow_up.setToolTip("Let the model know the conversation so far")
         self.follow_up.setEnabled(False)
+        self.reasoned = QCheckBox("Step by step")
+        self.reasoned.setToolTip(
+            "Let the model write down how it comes to its answer; slower, and not for the student"
+        )
+        self.destination = destination_label()
         self.fresh = button("New conversation", "Forget what was said so far; answers stay below")
         self.stop = button("Stop", "Stop writing; what has been written stays")
         self.ask = primary_button("Ask", "Ask the model about the region (return)")
         self.messages = MessageBar()
         self.progress = progress_line("The model is at work")
         self.status = PlainLabel(dim=True, small=True)
-        self.asked_label = PlainLabel(dim=True)
+        self.asked_label = QuestionText()
         self.answer = AnswerText()
         self.whole = button("Whole answer", "Show where the model looked for the whole answer")
+        self.steps = StepsView()
         self.note = PlainLabel(dim=True, small=True)
+        self.badge = TrustBadge()
+        self.advanced = Advanced()
+        self.models = ModelPicker()
         self.history = HistoryList()
         self._lay_out()
         self.ask.clicked.connect(self._submit)
@@ -66,6 +84,8 @@ class AskView(Panel):
         self.stop.clicked.connect(self.stopped)
         self.fresh.clicked.connect(self.new_conversation)
         self.answer.word_clicked.connect(self._word_clicked)
+        self.asked_label.word_clicked.connect(self._question_word_clicked)
+        self.steps.step_chosen.connect(self._step_chosen)
         self.whole.clicked.connect(self._show_whole)
         self.history.entry_chosen.connect(self.entry_chosen)
         self.show_idle()
@@ -75,6 +95,15 @@ class AskView(Panel):
     def wants_follow_up(self) -> bool:
         """Whether the next question belongs to the conversation."""
         return bool(self.follow_up.isEnabled() and self.follow_up.isChecked())
+
+    @property
+    def wants_steps(self) -> bool:
+        """Whether the model is to write its steps first."""
+        return bool(self.reasoned.isChecked())
+
+    def show_destination(self, host: str) -> None:
+        """Show that pixels go to a server; empty: that they stay here."""
+        show_destination(self.destination, host)
 
     def show_busy(self, what: str) -> None:
         """Show that something is going on; asking again stays possible."""
@@ -89,14 +118,16 @@ class AskView(Panel):
     def clear_answer(self) -> None:
         """Show no answer."""
         self.answer.set_text("")
+        self.steps.show_steps(())
         self._card.hide()
         self.note.setText("")
+        self.badge.clear()
         self.whole.hide()
 
     def start_answer(self, question: str) -> None:
         """Make room under a question for an answer that comes in pieces."""
         self.clear_answer()
-        self.asked_label.setText(question)
+        self.asked_label.set_text(question)
         self._card.show()
 
     def add_text(self, piece: str) -> None:
@@ -104,11 +135,17 @@ class AskView(Panel):
         self.answer.add_text(piece)
 
     def show_answer(
-        self, question: str, text: str, words: Sequence[WordSpan] = (), note: str = ""
+        self,
+        question: str,
+        text: str,
+        words: Sequence[WordSpan] = (),
+        note: str = "",
+        question_words: Sequence[WordSpan] = (),
     ) -> None:
-        """Show a question, its whole answer with its words, and a line about it."""
-        self.asked_label.setText(question)
+        """Show a question, its whole answer with the words of both, and a line about it."""
+        self.asked_label.set_text(question, question_words)
         self.answer.set_text(text, words)
+        self.steps.show_steps(())
         self.note.setText(note)
         self._card.show()
         self.whole.hide()
@@ -122,8 +159,21 @@ class AskView(Panel):
         self.asked.emit(self.question.text)
 
     def _word_clicked(self, index: int) -> None:
+        self.asked_label.choose(-1)
+        self.steps.choose(-1)
         self.whole.setVisible(index >= 0)
         self.word_chosen.emit(index)
+
+    def _question_word_clicked(self, index: int) -> None:
+        self.answer.choose(-1)
+        self.steps.choose(-1)
+        self.whole.setVisible(index >= 0)
+        self.question_word_chosen.emit(index)
+
+    def _step_chosen(self, index: int) -> None:
+        self.asked_label.choose(-1)
+        self.answer.choose(-1)
+        self.whole.setVisible(index >= 0)
 
     def _show_whole(self) -> None:
         self.answer.choose(-1)
@@ -132,6 +182,7 @@ class AskView(Panel):
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.follow_up)
+        buttons.addWidget(self.reasoned)
         buttons.addStretch()
         buttons.addWidget(self.stop)
         buttons.addWidget(self.ask)
@@ -144,14 +195,19 @@ class AskView(Panel):
         below.addWidget(self.whole)
         card.addWidget(self.asked_label)
         card.addWidget(self.answer)
+        card.addWidget(self.steps)
         card.addLayout(below)
+        card.addWidget(self.badge)
         above: tuple[QWidget, ...] = (self.regions, self.thumbnail, self.question)
         for part in above:
             self.column.addWidget(part)
+        self.column.addWidget(self.destination)
         self.column.addLayout(buttons)
         under: tuple[QWidget, ...] = (self.progress, self.status, self.messages, self._card)
         for part in under:
             self.column.addWidget(part)
+        self.advanced.add(self.models)
+        self.column.addWidget(self.advanced)
         earlier = QHBoxLayout()
         earlier.addWidget(heading("Earlier questions"), 1)
         earlier.addWidget(self.fresh)

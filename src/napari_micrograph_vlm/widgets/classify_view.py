@@ -15,7 +15,10 @@ from qtpy.QtWidgets import (
 
 from .bars import Bars
 from .class_list import ClassList
+from .destination import destination_label, show_destination
+from .fold import Fold
 from .message_bar import MessageBar
+from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, plain_tip, primary_button, progress_line
 from .region_picker import RegionPicker
 from .thumbnail import Thumbnail
@@ -59,6 +62,7 @@ class ClassifyView(Panel):
         self.threshold.setToolTip(
             "A region whose best class is less probable than this is called unknown"
         )
+        self.destination = destination_label()
         self.stop = button("Stop", "Stop classifying")
         self.classify = primary_button("Classify", "Give every region a class")
         self.messages = MessageBar()
@@ -72,6 +76,7 @@ class ClassifyView(Panel):
         self.restore = button(
             "Restore my text", "Give the shapes back the text they had before classifying"
         )
+        self.models = ModelPicker()
         self._lay_out()
         self.classify.clicked.connect(self.started)
         self.stop.clicked.connect(self.stopped)
@@ -89,6 +94,10 @@ class ClassifyView(Panel):
     def unknown_below(self) -> float:
         """Least probability, 0 to 1, of a best class that counts."""
         return float(self.threshold.value()) / 100
+
+    def show_destination(self, host: str) -> None:
+        """Show that pixels go to a server; empty: that they stay here."""
+        show_destination(self.destination, host)
 
     def show_busy(self, what: str, done: int = 0, of: int = 0) -> None:
         """Show what is going on, and how far it is where that is known."""
@@ -161,6 +170,7 @@ class ClassifyView(Panel):
         for part in parts:
             self.column.addWidget(part)
         self.column.addLayout(limit)
+        self.column.addWidget(self.destination)
         self.column.addLayout(run)
         for part in (
             self.progress,
@@ -173,4 +183,7 @@ class ClassifyView(Panel):
             self.restore,
         ):
             self.column.addWidget(part)
+        advanced = Fold("Advanced", "Choose the model and where it runs")
+        advanced.add(self.models)
+        self.column.addWidget(advanced)
         self.column.addStretch(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPolygonF
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
@@ -46,7 +48,7 @@ class MessageBar(QFrame):
     Signals
     -------
     answered(bool)
-        The user answered the question put by :meth:`ask`.
+        The user answered a question put by :meth:`ask` that came without ``then``.
     """
 
     answered = Signal(bool)
@@ -55,6 +57,7 @@ class MessageBar(QFrame):
         super().__init__()
         self.setObjectName("message_bar")
         self._mark = _Mark()
+        self._then: Callable[[bool], None] | None = None
         self._label = PlainLabel()
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.yes = button("", "Go on")
@@ -89,6 +92,7 @@ class MessageBar(QFrame):
 
     def clear(self) -> None:
         """Hide the bar."""
+        self._then = None
         self._label.setText("")
         self._buttons.hide()
         self.hide()
@@ -101,18 +105,34 @@ class MessageBar(QFrame):
         """Show something that is no problem."""
         self._show(sentence, BLUE)
 
-    def ask(self, sentence: str, yes: str, no: str) -> None:
-        """Put a question with two answers; ``answered`` says which was chosen."""
+    def ask(
+        self, sentence: str, yes: str, no: str, then: Callable[[bool], None] | None = None
+    ) -> None:
+        """Put a question with two answers.
+
+        Parameters
+        ----------
+        sentence, yes, no : str
+            The question and what its buttons say.
+        then : callable, optional
+            Told which was chosen, unless something else is shown before; else ``answered`` is.
+        """
         self._show(sentence, AMBER)
+        self._then = then
         self.yes.setText(yes)
         self.no.setText(no)
         self._buttons.show()
 
     def _answer(self, yes: bool) -> None:
+        then = self._then
         self.clear()
-        self.answered.emit(yes)
+        if then is None:
+            self.answered.emit(yes)
+        else:
+            then(yes)
 
     def _show(self, sentence: str, colour: QColor) -> None:
+        self._then = None
         self._buttons.hide()
         self._label.setText(sentence)
         self._mark.colour = colour
