@@ -187,7 +187,9 @@ class Answer:
     words : tuple of Word
         The words of ``text``, each with its own maps.
     confidence : float
-        Geometric mean of the token probabilities, 0 to 1; NaN where a server does not tell.
+        How sure the model is, 0 to 1: the bundled student's is the probability that the answer
+        is right, fitted on answers kept aside; else the geometric mean of its tokens'. NaN
+        where a server does not tell.
     turns : tuple of Turn
         The conversation before this question.
     provenance : Provenance

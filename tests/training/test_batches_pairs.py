@@ -175,3 +175,13 @@ def test_questions_about_a_pair_are_of_different_kinds():
     pair = make_picture("powder", "crack"), make_picture("fibres", "pore", (3, 3))
     found = questions_about_pair(pair, np.random.default_rng(0), 3)
     assert len(found) == len({item.kind for item in found}) == 3
+
+
+def test_pictures_of_kinds_hard_to_tell_are_taken_more_often():
+    recipe = Recipe(often={"crack": 3})
+    batches = Batches(recipe, make_processor(), 60, np.random.default_rng(0))
+    cracked, void, sound = make_picture(), make_picture(defect="void"), make_picture(defect=None)
+    batches.add([cracked, void, sound])
+    batches.add([cracked], real=True)
+    assert [batches.synthetic.count(p) for p in (cracked, void, sound)] == [3, 1, 1]
+    assert len(batches.real) == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_student import make_model
 
+from models.tiny_student import make_model
 from napari_micrograph_vlm.datasets.facts import Facts
 from napari_micrograph_vlm.datasets.others import (
     drawings,

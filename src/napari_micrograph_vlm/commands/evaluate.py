@@ -299,3 +299,50 @@ def folds(
         typer.echo(write_table(figures))
         if json_file is not None:
             json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+@app.command()
+def specimens(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            help="A labelled folder with pictures and masks of cracks in `coating_cracks`.",
+            show_default=False,
+        ),
+    ],
+    init: Annotated[
+        Path,
+        typer.Option(
+            "--init",
+            help="A student trained without real pictures, such as `without-real-data` of "
+            "`evaluate ablations`.",
+            show_default=False,
+        ),
+    ],
+    cache: Annotated[
+        Path,
+        typer.Option("--cache", help="Keep pictures and students here, to go on after Ctrl-C."),
+    ],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each fine-tuning.")] = 100,
+    images: Annotated[
+        int, typer.Option("--images", min=1, help="Synthetic pictures to learn from besides.")
+    ] = 600,
+    json_file: Written = None,
+    device: Device = "auto",
+) -> None:
+    """Measure whether the overlay finds real cracks in specimens it has not seen.
+
+    For each specimen a student is fine-tuned on all the others and asked where the cracks of this
+    one are.
+    """
+    from ..evaluation.specimens import leave_one_out, table_of
+    from .progress import file_errors, stoppable
+
+    with stoppable("Stopped; the same command goes on."), file_errors():
+        figures = leave_one_out(
+            data, init, cache, steps=steps, images=images, device=device, say=typer.echo
+        )
+        typer.echo(table_of(figures))
+        if json_file is not None:
+            json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

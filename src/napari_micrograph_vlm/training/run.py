@@ -19,6 +19,7 @@ from ..errors import QuestionError, SourceError
 from ..models.student.loading import SHIPPED, load_parts, revision_of
 from ..models.student.modeling import MvaemaModel
 from ..models.student.processing import MvaemaProcessor
+from .answer_calibration import calibrate_answers
 from .assembly import DOMAIN, SUGGESTIONS, new_model, new_processor
 from .batches import Batches
 from .calibration import calibrate
@@ -274,7 +275,9 @@ class _Training:
         self, model: MvaemaModel, processor: MvaemaProcessor, pictures: Pictures, made: Made
     ) -> None:
         model.eval()
-        self.told.say(f"calibration: {calibrate(model, processor, pictures.validation)}")
+        kept = pictures.validation
+        self.told.say(f"calibration: {calibrate(model, processor, kept)}")
+        self.told.say(f"confidence of answers: {calibrate_answers(model, processor, kept)}")
         model.cpu()
         if self.others:
             self.told.say(f"no micrographs: {self._tell_apart(model, pictures)}")

@@ -53,7 +53,7 @@ DROP_SHARE = 0.15
 _SMALL = frozenset({"the", "a", "an", "of", "in", "this", "do", "does", "please", "there"})
 
 FRAMES: tuple[str, ...] = (
-    "(Please tell me|Tell me|Can you tell me|Could you say|Question|My question|Next|Quick one): {}",
+    "(Please tell me|Tell me|Can you tell me|Could you say|My question|Next|Quick one): {}",
     "(Look at|Consider|Have a look at|About) this (region|picture|part|area). {}",
     "(In|For|On|From) this (image|picture|micrograph|region|area|frame|field of view)(:|,) {}",
     "(I see something odd|I am not sure|This came from the line|I am new to this|For my notes). {}",
@@ -100,7 +100,10 @@ def phrase(
 
 
 def roughen(text: str, rng: np.random.Generator) -> str:
-    """Write a question as people type: lower case, often no question mark or article, at times a typo."""
+    """Write a question as people type: lower case, often without question mark or article.
+
+    At times with a typo.
+    """
     result = text.lower()
     if rng.random() < 0.6:
         result = result.rstrip("?.")

@@ -78,6 +78,9 @@ class MvaemaConfig(PreTrainedConfig):
     calibration : dict of str to float
         How much of a label's likelihood without a picture is taken off: ``known`` for labels of
         the domain (whose frequencies were learnt), ``free`` for any others.
+    answer_calibration : list of 4 floats, optional
+        How the confidence of an answer is told from its tokens' probabilities (see
+        :mod:`.confidence`); None: their geometric mean.
     name : str
         What the model is called in answers.
     suggestions : list of str
@@ -117,6 +120,7 @@ class MvaemaConfig(PreTrainedConfig):
     mask_token_id: int = 6
     temperature: float = 1.0
     calibration: dict[str, float] | None = None
+    answer_calibration: list[float] | None = None
     name: str = "MVaEMa student"
     suggestions: list[str] | None = None
     domain: dict[str, Any] | None = None

@@ -125,7 +125,8 @@ class Student:
         turns = [Turn(turn.question, plain(turn.answer)) for turn in question.turns]
         dialogue = self.processor.encode_dialogue(turns, text, max_length=longest - most)
         expander = Expander(scale_of(question.regions), text)
-        scribe = Scribe(self.processor.detokenizer(), expander, on_text)
+        calibration = self.model.config.answer_calibration
+        scribe = Scribe(self.processor.detokenizer(), expander, on_text, calibration)
         with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
             with one_thread():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp, log
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...results import AttentionMap, Word
 from ..transcript import SMALL_WORDS
+from .confidence import confidence_of
 from .layout import Layout
 from .physical import Expander
 from .tokenization import Detokenizer
@@ -45,6 +45,8 @@ class Scribe:
         A new one, which puts in physical lengths.
     on_text : callable, optional
         Called with each new piece of text; the pieces add up to :attr:`text`.
+    calibration : sequence of float, optional
+        The configuration's ``answer_calibration``.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Scribe:
         detokenizer: Detokenizer,
         expander: Expander,
         on_text: Callable[[str], None] | None = None,
+        calibration: Sequence[float] | None = None,
     ) -> None:
+        self._calibration = calibration
         self._detokenizer = detokenizer
         self._expander = expander
         self._on_text = on_text
@@ -82,9 +86,8 @@ class Scribe:
 
     @property
     def confidence(self) -> float:
-        """Geometric mean of the tokens' probabilities."""
-        logs = [log(max(step.probability, 1e-30)) for step in self._steps]
-        return exp(sum(logs) / len(logs))
+        """How probable it is that the answer is right."""
+        return confidence_of([step.probability for step in self._steps], self._calibration)
 
     def words(self, layouts: Sequence[Layout]) -> tuple[Word, ...]:
         """Return the words of the finished answer.
