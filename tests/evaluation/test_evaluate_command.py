@@ -100,7 +100,7 @@ def test_two_models_are_shown_side_by_side(monkeypatch, capsys, tmp_path, one_ph
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "config.json").write_text("{}")
+        (folder / "config.json").write_text('{"model_type": "mvaema"}')
         folders += ["--model", folder]
     monkeypatch.setattr(run, "load_model", lambda name, device: FakeModel())
     assert call(*folders, "--images", 1, "--processes", 1) == 0
@@ -157,7 +157,7 @@ def test_a_server_is_measured_only_where_pixels_may_go(capsys, one_photograph):
 
 def test_the_card_is_written_anew(monkeypatch, tmp_path, one_photograph):
     written = []
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"model_type": "mvaema"}')
     monkeypatch.setattr(run, "load_model", lambda name, device: FakeModel())
     monkeypatch.setattr(run, "render_card", written.append)
     monkeypatch.setattr(run, "CARD_IMAGES", 0)
@@ -183,7 +183,7 @@ def test_the_card_keeps_its_figures_where_the_measurement_was_stopped(
     folders = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "config.json").write_text('{"model_type": "mvaema"}')
         folders += ["--model", tmp_path / name]
     models = {str(tmp_path / "a"): FakeModel(), str(tmp_path / "b"): Stopped()}
     written = []

@@ -139,7 +139,7 @@ def test_labels_score_as_in_passes_of_their_own(model: LocalModel) -> None:
         logits, looks, _ = slowly(model, prompt, answer)
         rows = logits.double().log_softmax(-1)
         expected = rows[range(len(answer)), answer].sum() + rows[-1, ends.get(model.name, 2)]
-        assert likelihoods[number] == pytest.approx(float(expected), abs=1e-3)
+        assert likelihoods[number] == pytest.approx(float(expected), rel=1e-5, abs=1e-3)
         np.testing.assert_allclose(attention[number], looks.mean(0), atol=1e-4)
 
 
