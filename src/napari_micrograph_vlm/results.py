@@ -200,6 +200,9 @@ class Answer:
     steps : tuple of Step
         How the model came to its answer, where it was asked to reason; ``text`` is the final
         answer alone.
+    tiled : bool or None
+        As in the :class:`Question` that it answers, or False where memory was short for tiles; to
+        ask again in the same way.
     """
 
     question: str
@@ -212,6 +215,7 @@ class Answer:
     turns: tuple[Turn, ...] = ()
     question_words: tuple[Word, ...] = ()
     steps: tuple[Step, ...] = ()
+    tiled: bool | None = None
 
     def __str__(self) -> str:
         return self.text

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.tiny_models import checkpoint
+from models.tiny_models import BUILDERS, checkpoint
 from napari_micrograph_vlm.attention.relevance import Method
-from napari_micrograph_vlm.attention.replay import followed, replay, rolled_out
+from napari_micrograph_vlm.attention.replay import followed, lengthened, replay, rolled_out
 from napari_micrograph_vlm.errors import ModelError
+from napari_micrograph_vlm.models.generation import generate
 from napari_micrograph_vlm.models.local import LocalModel
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Question
@@ -105,3 +106,23 @@ def test_a_local_model_shows_such_maps(local, region, method):
     assert found.attention[0].method == method
     assert found.attention[0].values.sum() == pytest.approx(1, abs=1e-5)
     assert not np.allclose(found.attention[0].values, answer.attention[0].values)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_an_answer_read_again_is_the_one_that_was_written(name, tmp_path, region):
+    # Without training, this one writes an image token with the first seed.
+    seed = int(name == "llava_onevision")
+    local = LocalModel.load(checkpoint(name, tmp_path / name, seed), "cpu")
+    if Method.ROLLOUT not in local.methods:
+        pytest.skip("nothing is read again")
+    prompt = local.family.prompt((region,), "What defect is there?")
+    written = list(generate(local.model, local.family, prompt, max_tokens=6))
+    tokens = [step.token for step in written]
+    with torch.no_grad():
+        logits = local.model(
+            **lengthened(local.family, prompt, tokens[:-1]), use_cache=False
+        ).logits
+    read = logits[0, prompt.length - 1 :].float().softmax(-1)
+    assert read.argmax(-1).tolist() == tokens
+    found = [float(row[token]) for row, token in zip(read, tokens, strict=True)]
+    assert found == pytest.approx([step.probability for step in written], rel=1e-3)

@@ -124,3 +124,23 @@ def test_a_shifted_region_keeps_its_size_and_takes_its_outline_along():
     assert found.mask.sum() == mask.sum()
     tiny = shifted(Region(PIXELS[:8, :8], (0, 0, 8, 8)))
     assert np.array_equal(tiny.pixels[1:, 1:], PIXELS[:7, :7])
+
+
+def test_an_answer_cut_off_by_its_length_is_not_unsteady():
+    words = [f"word{i}" for i in range(60)]
+
+    class Talker(FakeModel):
+        """Says the same about whatever moves a little, as long as it may."""
+
+        def ask(self, question, **options):
+            answer = super().ask(question, **options)
+            if question.regions[0].pixels.std() < 1e-6:
+                return replace(answer, text="nothing is here")
+            return replace(answer, text=" ".join(words[: options.get("max_tokens", 20) // 2]))
+
+    model = Talker()
+    answer = model.ask(Question("Describe it.", (REGION,)), max_tokens=20)
+    assert len(answer.text.split()) == 10
+    assert trust_of(model, answer).kind is Doubt.NONE
+    # A short answer that goes on is another one.
+    assert trust(Sayer("no", moved="no crack but a pore")).kind is Doubt.UNSTABLE

@@ -50,7 +50,7 @@ def test_show_says_whether_it_fits(run):
     code, out, _ = run("models", "show", "cephalo-3x8b-beta", "--device", "cpu")
     assert code == 0
     assert "licence: Apache-2.0 (https://" in out
-    assert "The full weights were not tried." in out
+    assert "not yet on the whole model." in out
     assert "on cpu with" in out
 
 

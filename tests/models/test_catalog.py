@@ -164,8 +164,15 @@ def test_pickles_must_be_converted_and_then_the_converted_are_taken(cache, tmp_p
     assert (entry.path, entry.status) == (converted, Status.DOWNLOADED)
 
 
+def test_the_cards_are_in_plain_words():
+    jargon = ("pickle", "projection", "q-former", "checkpoint", "key names", "random weights")
+    for entry in catalog.entries():
+        told = f"{entry.family} {entry.good_at} {entry.note}".casefold()
+        assert not [word for word in jargon if word in told], entry.name
+
+
 def test_what_cannot_be_loaded_says_why_and_what_to_take():
-    with pytest.raises(ModelError, match=r"take instructblip-vicuna-7b instead.*projection"):
+    with pytest.raises(ModelError, match=r"take instructblip-vicuna-7b instead.*Only a small part"):
         catalog.find("minigpt-4")
 
 

@@ -17,7 +17,7 @@ from napari_micrograph_vlm import api
 from napari_micrograph_vlm.errors import Cancelled, ModelError, QuestionError
 from napari_micrograph_vlm.models.base import Model
 from napari_micrograph_vlm.models.consent import CONSENTS, ConsentNeeded, is_remote
-from napari_micrograph_vlm.models.remote import RemoteModel, loading
+from napari_micrograph_vlm.models.remote import RemoteModel, client, loading
 from napari_micrograph_vlm.models.remote.address import parse_address
 from napari_micrograph_vlm.models.remote.client import ChatClient
 from napari_micrograph_vlm.models.remote.keys import VARIABLE, key_for
@@ -48,10 +48,10 @@ def region():
 
 
 def model_at(server, *, parts=0, at_once=4, timeout=5.0, attempts=3, **options):
-    client = ChatClient(
+    made = ChatClient(
         parse_address(server.url), timeout=timeout, attempts=attempts, pause=0.01, **options
     )
-    return RemoteModel(client, "tiny-vlm", parts=parts, at_once=at_once)
+    return RemoteModel(made, "tiny-vlm", parts=parts, at_once=at_once)
 
 
 def ask(model, *regions, text="What is it?", turns=(), tiled=None, **options):
@@ -213,9 +213,26 @@ def test_silence_is_not_waited_for_for_ever(server, region):
 
 def test_nobody_at_the_address(region):
     with ChatServer() as gone:
-        model = model_at(gone)
-    with pytest.raises(ModelError, match="cannot be reached"):
+        told = []
+        model = model_at(gone, on_pause=told.append)
+        name = gone.url
+    sentence = r"^127\.0\.0\.1:\d+ does not answer; is the server running\?$"
+    with pytest.raises(ModelError, match=sentence):
         ask(model, region)
+    with pytest.raises(ModelError, match=sentence):
+        api.load_model(name, allow_remote=True)  # its only model is not known
+    assert told == []  # it was not waited for
+
+
+def test_a_network_that_is_down_is_tried_again(server, region, monkeypatch):
+    def down(*_, **__):
+        raise OSError("Network is unreachable")
+
+    told = []
+    monkeypatch.setattr(client, "Exchange", down)
+    with pytest.raises(ModelError, match=r"cannot be reached \(Network is unreachable\)"):
+        ask(model_at(server, attempts=2, on_pause=told.append), region)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("fault", [20.0, Stalls(0), Stalls(3), (503, "60")])
@@ -494,7 +511,8 @@ def test_the_key_comes_from_the_keyring(monkeypatch):
     assert key_for(parse_address("http://127.0.0.1:8000/v1")) == "sk-ring"
     assert key_for(parse_address("http://127.0.0.1:9000/v1")) is None
     monkeypatch.setenv(VARIABLE, "sk-env")
-    assert key_for(parse_address("http://127.0.0.1:8000/v1")) == "sk-env"
+    assert key_for(parse_address("http://127.0.0.1:8000/v1")) == "sk-ring"
+    assert key_for(parse_address("http://127.0.0.1:9000/v1")) == "sk-env"
 
 
 def test_a_keyring_that_is_locked_or_missing_gives_no_key(monkeypatch):

@@ -143,6 +143,22 @@ def test_user_text_is_kept_unless_replaced_and_restored_exactly(text):
     assert layer.metadata == {}
 
 
+def test_classes_are_drawn_within_their_region_and_not_on_a_light_canvas(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.theme = "light"
+    viewer.add_image(np.full((90, 120), 60, np.uint8), contrast_limits=(0, 255))
+    whole = np.array([[0, 0], [0, 119], [89, 119], [89, 0]], float)
+    layer = viewer.add_shapes([whole], face_color="transparent", edge_width=0)
+    before = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    write_classification(layer, [0], classes([0.9, 0.1]), replace_text=True)
+    after = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    written = np.abs(after - before).max(axis=-1) > 30
+    canvas = before.min(axis=-1) > 200
+    assert canvas.any()
+    assert written.sum() > 100
+    assert not (written & canvas).any()
+
+
 def test_layer_without_text_gets_ours_and_loses_it_again():
     layer = shapes()
     assert not has_user_text(layer)

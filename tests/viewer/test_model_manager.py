@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from threading import Event
 from types import SimpleNamespace
@@ -18,11 +19,12 @@ from napari_micrograph_vlm.models import catalog
 from napari_micrograph_vlm.models.memory import Memory
 from napari_micrograph_vlm.viewer import model_manager_handler
 from napari_micrograph_vlm.viewer.docks import ModelDock
-from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
+from napari_micrograph_vlm.viewer.handler_jobs import Job, wait_for_jobs
 from napari_micrograph_vlm.viewer.model_choice import CHANGES, ModelChoice
 from napari_micrograph_vlm.viewer.model_lines import Place, card_of, line_of
 from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.preferences import Preferences
+from napari_micrograph_vlm.widgets.model_manager import ModelCard
 from napari_micrograph_vlm.widgets.model_picker import ModelPicker, value_of
 from napari_micrograph_vlm.widgets.panel import Panel
 
@@ -143,6 +145,70 @@ def test_words_and_a_box_shorten_the_list(bench):
     bench.dock.search.clear()
     bench.dock.only_here.setChecked(True)
     assert list(lines(bench.dock)) == ["student"]
+
+
+def test_words_that_no_model_has_leave_an_empty_card(bench):
+    bench.dock.choose("minigpt-4")
+    bench.dock.messages.warn("It went wrong.")
+    bench.dock.search.setText("zzz")
+    assert lines(bench.dock) == {}
+    assert not bench.dock.nothing.isHidden()
+    assert bench.dock.nothing.text() == "No model has these words."
+    assert bench.dock._title.text() == bench.dock.messages.text == ""
+    assert bench.dock._details.isHidden()
+    bench.dock.search.clear()
+    assert bench.dock.nothing.isHidden()
+    assert bench.dock.name == bench.dock._title.text() == "minigpt-4"
+    assert not bench.dock._details.isHidden()
+
+
+def test_choosing_another_model_clears_what_was_said_and_a_second_look_does_not(bench):
+    bench.dock.choose("student")
+    bench.dock.messages.inform("The model was unloaded.")
+    bench.look()
+    assert bench.dock.messages.text == "The model was unloaded."
+    bench.dock.choose("tiny")
+    assert bench.dock.messages.text == ""
+
+
+def test_the_chosen_model_stays_in_sight_beside_its_card(bench):
+    dock = bench.dock
+    dock.resize(380, 900)
+    dock.show()
+    bench.look()  # as a shown panel does; the list is not filled anew after this
+    named = [replace(line, name=f"{line.name} {i}") for i in range(30) for line in dock._lines]
+    dock.show_models(named)
+    dock.choose("minigpt-4 29")
+    dock.show_card(ModelCard())
+    bench.qtbot.wait(50)
+    dock.show_card(ModelCard("minigpt-4", "About it. " * 40, "MIT", note="A note. " * 40))
+    bench.qtbot.wait(50)
+    line = dock.list.visualItemRect(dock.list.currentItem())
+    assert dock.list.viewport().rect().contains(line)
+
+
+def test_a_model_that_another_panel_loads_can_be_unloaded_here(bench):
+    """Panels behind tabs are not told that they are shown."""
+    bench.dock.choose("tiny")
+    assert not bench.dock.unload.isEnabled()
+
+    def ask(report, cancel):  # as the other panels do
+        with bench.holder.use("tiny", None, cancel=cancel):
+            return threading.current_thread()
+
+    refreshed = []
+    bench.dock.outdated.connect(lambda: refreshed.append(threading.current_thread()))
+    job = Job(ask)
+    with bench.qtbot.waitSignal(job.ended, timeout=10_000):
+        job.start()
+    bench.qtbot.waitUntil(bench.dock.unload.isEnabled, timeout=10_000)
+    assert refreshed == [threading.current_thread()]
+    assert lines(bench.dock)["tiny"][1] == "● loaded"
+    assert "It is loaded" in bench.dock._memory.text()
+    bench.dock.unload.click()
+    bench.settle()
+    assert bench.forgotten == [bench.model]
+    assert not bench.dock.unload.isEnabled()
 
 
 def test_a_model_that_cannot_be_loaded_offers_nothing(bench):
@@ -301,6 +367,9 @@ def test_a_card_tells_of_accounts_and_instead(hub):
     card = card_of(gated, Place(counts={"tiny": 2 * GB}))
     assert card.note == "A note. The hub asks for an account that agreed to the licence."
     assert "2.0 billion weights" in card.about
+    for count, words in ((300_000, "less than 1 million"), (2_400_000, "2 million")):
+        card = card_of(gated, Place(counts={"tiny": count}))
+        assert f", {words} weights" in card.about
     assert line_of(gated, Place()).memory == "?"
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "calibrate",
     "choose_layers",
     "examples",
+    "key_of",
     "measure",
     "settings_for",
     "user_file",
@@ -137,7 +138,7 @@ def settings_for(name: str) -> Settings:
     Parameters
     ----------
     name : str
-        As :attr:`Calibration.name`.
+        From :func:`key_of`.
     """
     for path in (user_file(), SHIPPED):
         found = _read(path).get("models", {}).get(name)
@@ -145,6 +146,29 @@ def settings_for(name: str) -> Settings:
             layers = found.get("layers")
             return Settings(layers=tuple(map(int, layers)) if layers else None)
     return Settings()
+
+
+def key_of(name: str | None, folder: Path) -> str:
+    """Return under which name the calibration of a loaded model is kept.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the model is called.
+    folder : Path
+        Where it is: two folders of one's own may have the same name.
+
+    Returns
+    -------
+    str
+        The name of a published model, else the folder's path.
+    """
+    from ..models.catalog import published
+
+    place = folder.resolve()
+    if name and any(each.name == name and each.path.resolve() == place for each in published()):
+        return name
+    return str(place)
 
 
 def calibrate(
@@ -193,7 +217,7 @@ def calibrate(
             on_picture(count, len(asked))
     found = measure(model.name, measured)
     if save:
-        _write(found)
+        _write(found, getattr(model, "calibrated_as", model.name))
         if hasattr(model, "relevance"):
             model.relevance = Settings(layers=found.layers)
     return found
@@ -304,13 +328,12 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write(found: Calibration) -> None:
+def _write(found: Calibration, key: str) -> None:
     path = user_file()
     kept = _read(path)
     models = kept.get("models")
     models = models if isinstance(models, dict) else {}
-    values = asdict(found)
-    models[str(values.pop("name"))] = values
+    models[key] = {name: value for name, value in asdict(found).items() if name != "name"}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**kept, "models": models}, indent=2)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import Cancelled, ModelError
 from ..models.base import Model
 from ..results import Answer, Question
 from .occlusion import occlusion_maps
-from .relevance import Method, Settings
+from .relevance import REPLAYED, Method, Settings
 
 __all__ = ["asked", "explained", "methods_of"]
 
@@ -28,6 +28,7 @@ def asked(
     method: Method = Method.LAYERS,
     *,
     on_text: Callable[[str], None] | None = None,
+    on_part: Callable[[int, int], None] | None = None,
     cancel: Event | None = None,
     max_tokens: int = 48,
 ) -> Answer:
@@ -38,7 +39,15 @@ def asked(
     model, question, on_text, cancel, max_tokens
         As for :meth:`..models.base.Model.ask`.
     method : Method
-        One of :func:`methods_of`; the recommended one instead where it is none.
+        One of :func:`methods_of`; the recommended one instead where it is none, or memory is
+        short for it once the answer is there.
+    on_part : callable, optional
+        As for :func:`explained`.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set; with what had been written.
     """
     options: dict[str, Any] = {}
     settings = getattr(model, "relevance", None)
@@ -47,7 +56,14 @@ def asked(
     if isinstance(settings, Settings) and method in methods_of(model) and not own:
         options["relevance"] = Settings(method, settings.layers)
     answer = model.ask(question, on_text=on_text, cancel=cancel, max_tokens=max_tokens, **options)
-    return explained(model, answer, method, cancel=cancel) if covering else answer
+    if not covering:
+        return answer
+    try:
+        return explained(model, answer, method, on_part=on_part, cancel=cancel)
+    except Cancelled:
+        raise Cancelled(answer.text) from None
+    except ModelError:
+        return answer
 
 
 def explained(
@@ -89,10 +105,14 @@ def explained(
         maps = occlusion_maps(model, answer, on_part=on_part, cancel=cancel)
         words = tuple(replace(word, attention=maps) for word in answer.words)
         return replace(answer, attention=maps, words=words)
-    tiled = answer.provenance.tiles > 1
-    question = Question(answer.question, answer.regions, answer.turns, tiled)
+    question = Question(answer.question, answer.regions, answer.turns, answer.tiled)
     most = 3 * len(answer.text.split()) + 48
     said = asked(model, question, method, cancel=cancel, max_tokens=most)
+    if method in REPLAYED and all(each.method == Method.LAYERS for each in said.attention):
+        raise ModelError(
+            "There is not enough memory to make maps in this way; choose 'As recommended' in "
+            "Advanced, or ask without tiles."
+        )
     # Where the longest answer cut the first one off, its words are the beginning of these.
     words = tuple(
         replace(word, attention=other.attention)

@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Cancelled, ModelError
 from ..models.base import Model
 from ..models.threads import in_threads
 from ..regions import Region
@@ -28,6 +29,7 @@ __all__ = [
     "Agreement",
     "Scores",
     "agreement",
+    "covered",
     "likelihood",
     "occluded",
     "occlusion_maps",
@@ -101,7 +103,8 @@ def occlusion_maps(
     Returns
     -------
     tuple of AttentionMap
-        One for each region, (rows, columns) of parts; uniform where no part matters.
+        One for each region, (rows, columns) of parts; uniform where no part matters, or the answer
+        is empty.
 
     Raises
     ------
@@ -109,6 +112,8 @@ def occlusion_maps(
         If ``cancel`` was set.
     """
     grids = [_grid(region, parts) for region in answer.regions]
+    if not answer.text.strip():
+        return tuple(AttentionMap(_shares(np.zeros(g)), str(Method.OCCLUSION)) for g in grids)
     blurs = [replace(region, pixels=blurred(region.pixels)) for region in answer.regions]
     places = [(i, cell) for i, grid in enumerate(grids) for cell in np.ndindex(grid)]
     whole = likelihood(model, answer, answer.regions, cancel)
@@ -131,6 +136,22 @@ def occlusion_maps(
     return tuple(AttentionMap(_shares(each), str(Method.OCCLUSION)) for each in drops)
 
 
+def covered(model: Model, answer: Answer, cancel: Event | None = None) -> Answer:
+    """Return an answer with :func:`occlusion_maps`; as it is where these cannot be made.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set; with the answer's text.
+    """
+    try:
+        return replace(answer, attention=occlusion_maps(model, answer, cancel=cancel))
+    except Cancelled:
+        raise Cancelled(answer.text) from None
+    except ModelError:
+        return answer
+
+
 def occluded(region: Region, blur: Region, cells: NDArray[np.bool_]) -> Region:
     """Return a region whose ``cells``, (rows, columns), are those of its blurred copy."""
     return replace(region, pixels=mixed(region.pixels, blur.pixels, cells))
@@ -147,7 +168,7 @@ def likelihood(
         Log-likelihood for each word of the answer where the model can score answers; else the
         logarithm of how far it says the same words when it is asked.
     """
-    question = Question(answer.question, tuple(regions), answer.turns, answer.provenance.tiles > 1)
+    question = Question(answer.question, tuple(regions), answer.turns, answer.tiled)
     words = max(len(answer.text.split()), 1)
     if isinstance(model, Scores):
         return float(model.score(question, (answer.text,), cancel)[0]) / words

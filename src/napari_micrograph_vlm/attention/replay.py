@@ -21,7 +21,7 @@ from .relevance import Method
 if TYPE_CHECKING:
     from ..models.families.base import Family, Prompt
 
-__all__ = ["MOST_MEMORY", "followed", "needed_memory", "replay", "rolled_out"]
+__all__ = ["MOST_MEMORY", "followed", "lengthened", "needed_memory", "replay", "rolled_out"]
 
 MOST_MEMORY = 4 * 2**30
 """Bytes that attention weights may take, unless the caller says otherwise."""
@@ -76,9 +76,8 @@ def replay(
             "choose 'As recommended' in Advanced, or ask without tiles."
         )
     device = next(model.parameters()).device
-    inputs = {name: value.to(device) for name, value in prompt.inputs.items()}
-    for name in set(inputs) & set(family.sequence_keys):
-        inputs[name] = _with_answer(name, inputs[name], tokens[:-1])
+    given = lengthened(family, prompt, tokens[:-1])
+    inputs = {name: value.to(device) for name, value in given.items()}
     columns = np.concatenate([sight.positions for sight in prompt.sights])
     rows = [prompt.length - 1 + i for i in range(len(tokens))]
     with (
@@ -162,16 +161,18 @@ def needed_memory(layers: int, heads: int, length: int, gradients: bool) -> int:
     return layers * heads * length**2 * 4 * (3 if gradients else 1)
 
 
-def _with_answer(name: str, values: Tensor, tokens: Sequence[int]) -> Tensor:
-    """Lengthen an input that runs along the sequence, (1, N), by the answer's tokens."""
-    if not tokens:
-        return values
-    if name == "input_ids":
-        more = torch.tensor([list(tokens)], device=values.device, dtype=values.dtype)
-    else:
-        fill = 1 if name == "attention_mask" else 0
-        more = torch.full((1, len(tokens)), fill, device=values.device, dtype=values.dtype)
-    return torch.cat([values, more], dim=1)
+def lengthened(family: Family, prompt: Prompt, tokens: Sequence[int]) -> dict[str, Tensor]:
+    """Return the inputs of a prompt with the tokens of an answer behind it."""
+    inputs = dict(prompt.inputs)
+    fills = {"attention_mask": 1, "token_type_ids": family.answer_type}
+    for name in set(inputs) & set(family.sequence_keys):
+        values = inputs[name]
+        if name == "input_ids":
+            more = torch.tensor([list(tokens)], dtype=values.dtype)
+        else:
+            more = torch.full((1, len(tokens)), fills.get(name, 0), dtype=values.dtype)
+        inputs[name] = torch.cat([values, more], dim=1)
+    return inputs
 
 
 @contextmanager

@@ -154,15 +154,18 @@ def unrefused(model: Model) -> Iterator[None]:
 def _again(model: Model, answer: Answer, regions: Sequence[Region], cancel: Event | None) -> str:
     if cancel is not None and cancel.is_set():
         raise Cancelled
-    question = Question(answer.question, tuple(regions), answer.turns, answer.provenance.tiles > 1)
+    question = Question(answer.question, tuple(regions), answer.turns, answer.tiled)
     # As long as the first one: no shorter, which would look like another answer.
     most = max(3 * len(answer.text.split()) + 8, 48)
     return model.ask(question, cancel=cancel, max_tokens=most).text
 
 
 def _alike(first: str, second: str) -> bool:
-    same = same_words(first, second)
-    return same == 1 if len(first.split()) <= SHORT else same >= SAME
+    words = len(first.split())
+    if words <= SHORT:
+        return same_words(first, second) == 1
+    # A long answer may have been cut off where the other one goes on.
+    return same_words(first, " ".join(second.split()[:words])) >= SAME
 
 
 def _short(text: str, most: int = 60) -> str:

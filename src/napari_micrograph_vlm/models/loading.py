@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
 from ..attention.recorder import use_recording, watch_layers
 from ..errors import ModelError
@@ -29,6 +29,23 @@ from .quiet import quiet
 __all__ = ["Loaded", "load", "model_type_of", "revision_of"]
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+_UNWANTED = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "typical_p",
+    "length_penalty",
+    "num_return_sequences",
+    "num_beam_groups",
+    "diversity_penalty",
+    "penalty_alpha",
+    "guidance_scale",
+    "cache_implementation",
+    "stop_strings",
+)
+"""Defaults of a checkpoint that greedy decoding has no use for, or cannot do."""
 
 _SAMPLES = 256
 """Pieces of a large weights file that are read to tell it from others."""
@@ -186,9 +203,17 @@ def _weights(folder: Path, config: Any, settings: dict[str, Any]) -> nn.Module:
                 local_files_only=True,
                 output_loading_info=True,
                 **({} if own else {"trust_remote_code": False}),
+                **_greedy_settings(folder),
                 **settings,
             )
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except ImportError as error:
+        raise ModelError(
+            f"The weights in {folder} need a package that is not installed: {_first_line(error)} "
+            "Install it, or choose a copy of the model that is not quantised."
+        ) from error
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        if is_short(error):
+            raise
         raise ModelError(
             f"The weights in {folder} cannot be loaded: {_first_line(error)}"
         ) from error
@@ -239,8 +264,21 @@ def _decode_greedily(model: nn.Module) -> None:
     config.do_sample = False
     config.num_beams = 1
     config.max_length = None
-    for name in ("temperature", "top_p", "top_k", "min_p", "typical_p", "length_penalty"):
+    for name in _UNWANTED:
         setattr(config, name, None)
+
+
+def _greedy_settings(folder: Path) -> dict[str, Any]:
+    """Return the folder's own defaults where transformers would refuse them without a beam."""
+    name = "num_return_sequences"
+    try:
+        values = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(values, dict) or values.get(name) in (None, 1):
+        return {}
+    kept = {key: value for key, value in values.items() if key != name}
+    return {"generation_config": GenerationConfig.from_dict(kept)}
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .. import __version__
-from ..attention.calibration import settings_for
+from ..attention.calibration import key_of, settings_for
 from ..attention.recorder import stoppable
 from ..attention.relevance import REPLAYED, Method, Recorded, Settings, maps_of, relevance_of
 from ..errors import Cancelled, ModelError, QuestionError
@@ -54,6 +54,8 @@ class LocalModel:
         How it is asked and where its image tokens lie.
     relevance : Settings
         How attention is made into maps unless a question says otherwise.
+    calibrated_as : str
+        Under which name these settings are kept; :attr:`name` by default.
     instruction : str
         A system prompt for every question.
     sessions : Sessions
@@ -68,6 +70,7 @@ class LocalModel:
         name: str,
         revision: str = "unsaved",
         device: str = "cpu",
+        calibrated_as: str = "",
     ) -> None:
         self._model: nn.Module | None = model
         self.family = family
@@ -76,7 +79,8 @@ class LocalModel:
         self.device = device
         self.instruction = ""
         self.sessions = Sessions()
-        self.relevance = settings_for(name)
+        self.calibrated_as = calibrated_as or name
+        self.relevance = settings_for(self.calibrated_as)
         self._calibration = Calibration()
         self._queue = OneAtATime()
 
@@ -103,6 +107,7 @@ class LocalModel:
             name=name or folder.resolve().name,
             revision=loaded.revision,
             device=loaded.device,
+            calibrated_as=key_of(name, folder),
         )
 
     @property
@@ -173,7 +178,7 @@ class LocalModel:
         def work(tiled: bool | None) -> Answer:
             prompt = self._prompt(asked, tiled)
             written = self._write(prompt, tell, cancel, max_tokens)
-            words, maps = written.words(
+            words, maps = written.explained(
                 shown,
                 neutral=lambda: self._neutral(replace(asked, tiled=tiled), cancel),
                 replayed=lambda method: self._replayed(prompt, written, method),
@@ -188,17 +193,17 @@ class LocalModel:
                 provenance=self._provenance(started, asked.regions, tiled),
                 turns=asked.turns,
                 question_words=written.question_words(asked.text, shown),
+                tiled=tiled,
             )
 
         with self._queue.turn(cancel), stoppable(cancel):
             answer = with_less(work, asked.tiled, self.sessions.forget, told)
         if settings.method is Method.OCCLUSION:
-            from ..attention.occlusion import occlusion_maps
+            from ..attention.occlusion import covered
 
-            maps = occlusion_maps(self, answer, cancel=cancel)
-            seconds = perf_counter() - started
-            provenance = replace(answer.provenance, seconds=seconds)
-            answer = replace(answer, attention=maps, provenance=provenance)
+            answer = covered(self, answer, cancel)
+            provenance = replace(answer.provenance, seconds=perf_counter() - started)
+            answer = replace(answer, provenance=provenance)
         return answer
 
     def recorded(
@@ -342,7 +347,7 @@ class LocalModel:
         steps: list[Step] = []
         try:
             started = self._start(prompt)
-            writer = self._writer(prompt, started, cancel, max_tokens)
+            writer = self._writer(prompt, started, cancel, max(max_tokens, 1))
             with ExitStack() as stack:
                 mixing = None
                 if started.mixing is None and not self.family.speaks_itself:

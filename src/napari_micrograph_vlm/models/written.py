@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attention.relevance import Method, Recorded, Settings, maps_of, relevance_of
+from ..errors import Cancelled, ModelError
 from ..results import AttentionMap, Word
 from .families.base import Family, Prompt
 from .generation import Step
+from .guards import is_short, make_room
 from .transcript import Place, Transcript
 
 __all__ = ["Written"]
@@ -90,6 +92,30 @@ class Written:
         means = [relevance[list(place.tokens)].mean(0) for place in telling]
         whole = np.mean(means, axis=0) if means else relevance.mean(0)
         return tuple(words), maps_of(whole, self.recorded, method)
+
+    def explained(
+        self,
+        settings: Settings,
+        neutral: Neutral | None = None,
+        replayed: Replayed | None = None,
+    ) -> tuple[tuple[Word, ...], tuple[AttentionMap, ...]]:
+        """Return :meth:`words`, with plain maps where memory is short for those of the settings.
+
+        Raises
+        ------
+        Cancelled
+            If the work was stopped; with the answer's text.
+        """
+        try:
+            return self.words(settings, neutral, replayed)
+        except Cancelled:
+            raise Cancelled(self.text) from None
+        except (ModelError, MemoryError, RuntimeError) as error:
+            if not (isinstance(error, ModelError) or is_short(error)):
+                raise
+        # Out of the except block, whose traceback would keep the tensors alive.
+        make_room()
+        return self.words(Settings(Method.LAYERS, settings.layers))
 
     def question_words(self, question: str, settings: Settings) -> tuple[Word, ...]:
         """Return the words of the question, each with where the model looked when it read it.

@@ -7,9 +7,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from ..attention.explain import asked
+from ..attention.relevance import Method
+from ..models.catalog import STUDENT
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, Question, Turn
-from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, describe
+from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, covering, describe
 from .consent import destination, wait_for_consent
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
@@ -48,7 +50,12 @@ class AskHandler(Handler):
         self._wants_turns = True
         self.choice = ModelChoice(view.models, view, self.preferences)
         self.trust = TrustHandler(
-            view, self.models, self.preferences, lambda: self.shown, self._show_maps
+            view,
+            self.models,
+            self.preferences,
+            lambda: self.shown,
+            self._show_maps,
+            lambda: self._job is not None,
         )
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
@@ -59,6 +66,8 @@ class AskHandler(Handler):
         self.connections.add(view.new_conversation, self.start_conversation)
         self.connections.add(view.follow_up.clicked, self._follow_up_clicked)
         self.connections.add(self.binding.changed, self._region_changed)
+        self.connections.add(view.models.outdated, self._allow_steps)
+        self._allow_steps()
 
     @property
     def shown(self) -> Entry | None:
@@ -101,13 +110,15 @@ class AskHandler(Handler):
                     Question(text, regions, turns, tiled if len(regions) == 1 else False),
                     method,
                     on_text=lambda piece: report(Report.TEXT, piece),
+                    on_part=lambda *count: report(Report.STAGE, covering(*count)),
                     cancel=cancel,
                     max_tokens=chosen.max_tokens,
                 )
 
         self.view.question.remember(text)
         self.trust.stop()  # the answer must not wait for what is known about the one before
-        self.entries.append(Entry(text, region=region, method=method))
+        clear_overlay(self.viewer)
+        self.entries.append(Entry(text, region=region, method=method, model=chosen.model))
         number = self.view.history.add(text, "…")
         self._shown = number
         self.view.history.mark(number)
@@ -167,13 +178,16 @@ class AskHandler(Handler):
             else:
                 self.view.start_answer(entry.question)
                 self.view.add_text(entry.text)
+            self.trust.refresh()
             self._converse(())
             return
         self._show(entry.answer)
         back = Back.NOTHING
         with self.telling():
             back = bring_back(self.viewer, entry.answer.regions, self.binding.layers)
-            if back is not Back.NOTHING:
+            if back is Back.NOTHING:
+                clear_overlay(self.viewer)
+            else:
                 point_out(self.viewer, entry.answer)
             if back is not Back.REGION:
                 self.view.messages.inform(back.value)
@@ -190,9 +204,11 @@ class AskHandler(Handler):
     def start_conversation(self) -> None:
         """Forget earlier turns; the answers stay in the list."""
         self.stop()
+        self.trust.stop()
         self._shown = -1
         self._converse(())
         self.view.clear_answer()
+        self.trust.refresh()
         self.view.messages.clear()
         self.view.history.mark(-1)
         clear_overlay(self.viewer)
@@ -229,11 +245,14 @@ class AskHandler(Handler):
         model = self.models.loaded(*self.preferences().which)
         if model is not None and (own := tuple(model.suggestions())):
             self.view.question.set_suggestions(own)
+        self._allow_steps()
 
     def _keep(self, number: int, answer: Answer, reason: str) -> None:
         entry = self.entries[number]
         entry.answer = answer
         entry.text = answer.text
+        if entry.method is Method.OCCLUSION and not entry.is_covered:
+            entry.method = Method.LAYERS  # the model could not be asked about covered parts
         entry.versions[entry.method] = answer
         if number != self._shown:
             return
@@ -273,6 +292,13 @@ class AskHandler(Handler):
 
     def _follow_up_clicked(self, wanted: bool) -> None:
         self._wants_turns = wanted
+
+    def _allow_steps(self) -> None:
+        """Offer steps only where the chosen model writes any."""
+        chosen = self.preferences()
+        model = self.models.loaded(*chosen.which)
+        student = chosen.model in (None, STUDENT.name)
+        self.view.allow_steps(not student if model is None else getattr(model, "reasons", True))
 
     def _region_changed(self) -> None:
         # A new region starts a new conversation; ticking the box again keeps the old one.

@@ -11,7 +11,7 @@ from ..results import Answer, AttentionMap
 from .handler_regions import Chosen
 from .region_picture import name_shapes
 
-__all__ = ["STOPPED", "SUGGESTIONS", "Entry", "describe"]
+__all__ = ["STOPPED", "SUGGESTIONS", "Entry", "covering", "describe"]
 
 SUGGESTIONS = (
     "What is this?",
@@ -49,6 +49,8 @@ class Entry:
         How the maps of ``answer`` are made.
     versions : dict
         The answer with the maps of each method that was asked for.
+    model : str or None
+        The model that was chosen when it was asked; None: the default.
     """
 
     question: str
@@ -60,6 +62,25 @@ class Entry:
     covered: tuple[AttentionMap, ...] = ()
     method: Method = Method.LAYERS
     versions: dict[Method, Answer] = field(default_factory=dict)
+    model: str | None = None
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the maps of the answer were made by covering parts."""
+        maps = () if self.answer is None else self.answer.attention
+        return all(each.method == Method.OCCLUSION for each in maps)
+
+    @property
+    def looked(self) -> Answer | None:
+        """The answer with maps of where the model looked; None: only covered parts are known."""
+        if self.method is not Method.OCCLUSION:
+            return self.answer
+        return next((a for m, a in self.versions.items() if m is not Method.OCCLUSION), None)
+
+
+def covering(done: int, parts: int) -> str:
+    """Return how far covering parts of the picture has come."""
+    return f"Covering parts: {done} of {parts}"
 
 
 def describe(answer: Answer, index: int = -1) -> str:

@@ -27,7 +27,8 @@ COLUMNS: dict[str, Any] = {
 
 _TEXT = "{vlm_text}"
 _KEPT = "micrograph_vlm_text"
-_STYLE = {"size": 12, "color": "yellow", "anchor": "upper_left", "translation": 0, "rotation": 0}
+# In the centre, as napari draws it outside at the corners: there a light canvas may be.
+_STYLE = {"size": 12, "color": "yellow", "anchor": "center", "translation": 0, "rotation": 0}
 
 
 def write_classification(

@@ -98,14 +98,12 @@ def line_of(entry: CatalogEntry, place: Place) -> ModelLine:
     )
 
 
-def card_of(entry: CatalogEntry, place: Place) -> ModelCard:
-    """Return what is told of the chosen model."""
+def card_of(entry: CatalogEntry | None, place: Place) -> ModelCard:
+    """Return what is told of the chosen model; nothing where none is."""
+    if entry is None:
+        return ModelCard(can_unload=place.loaded is not None)
     count = place.counts.get(entry.name)
     loaded = entry.name == place.loaded
-    size = ""
-    if count:
-        size = f", {count / 1e9:.1f} billion weights" if count > 1e9 else ""
-        size = size or f", {count / 1e6:.0f} million weights"
     notes: Sequence[str] = (
         entry.note,
         f"Take {entry.instead} instead." if entry.instead else "",
@@ -113,7 +111,7 @@ def card_of(entry: CatalogEntry, place: Place) -> ModelCard:
     )
     return ModelCard(
         title=entry.name,
-        about=f"{entry.family}{size}. Good at {entry.good_at}.",
+        about=f"{entry.family}{_size(count)}. Good at {entry.good_at}.",
         licence=entry.licence,
         link=entry.licence_link,
         memory=_memory(entry, place, count, loaded),
@@ -142,6 +140,14 @@ def question_before_load(entry: CatalogEntry, place: Place) -> str:
 def short_bytes(count: int) -> str:
     """Return a number of bytes for a narrow column, such as ``"38 GB"`` or ``"4.5 GB"``."""
     return f"{count / 1e9:.0f} GB" if count >= 9.95e9 else readable_bytes(count)
+
+
+def _size(count: int | None) -> str:
+    if not count:
+        return ""
+    if count > 1e9:
+        return f", {count / 1e9:.1f} billion weights"
+    return f", {f'{count / 1e6:.0f}' if count >= 1e6 else 'less than 1'} million weights"
 
 
 def _memory(entry: CatalogEntry, place: Place, count: int | None, loaded: bool) -> str:

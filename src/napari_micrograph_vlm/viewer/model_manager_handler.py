@@ -60,6 +60,7 @@ class ModelManagerHandler(QObject):
         self._choose = choose
         self._entries: dict[str, CatalogEntry] = {}
         self._place = Place()
+        self._told = ""
         self._job: Job | None = None
         self._looking: Job | None = None
         self._then: Callable[[Any], None] = lambda _value: None
@@ -72,10 +73,13 @@ class ModelManagerHandler(QObject):
             (view.removed, self.remove),
             (view.stopped, self.stop),
             (view.shown, self.look),
+            (view.outdated, self.refresh),
             (view.closed, self._view_closed),
         ):
             self.connections.add(signal, slot)
         view.destroyed.connect(self._view_deleted)
+        # By way of the view: Qt undoes the connection when it deletes it.
+        CHANGES.happened.connect(view.outdated)
         self.refresh()
         view.choose(self._name_of(preferences().model))
 
@@ -294,11 +298,11 @@ class ModelManagerHandler(QObject):
 
     def _show_card(self, name: str) -> None:
         entry = self._entries.get(name)
-        if self.view.messages.is_asking:
-            # The question was about another model.
+        if name != self._told:
+            # What is said or asked there is about another model.
             self.view.messages.clear()
-        if entry is not None:
-            self.view.show_card(card_of(entry, self._place))
+        self._told = name
+        self.view.show_card(card_of(entry, self._place))
 
     def _name_of(self, key: str | None) -> str:
         """Return the name in the list of what is loaded under a key."""

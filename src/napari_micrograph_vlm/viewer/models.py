@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Cancelled
 from ..models.base import Model
+from .model_choice import CHANGES
 
 __all__ = ["MODELS", "ModelHolder"]
 
@@ -112,7 +113,11 @@ class ModelHolder:
                 # One at a time: they are large.
                 self._drop()
                 chosen = (name, device) if precision is None else key
-                self._models = {key: self._load(*chosen)}
+                try:
+                    self._models = {key: self._load(*chosen)}
+                finally:
+                    # Qt hands it over to the thread of the panels.
+                    CHANGES.happened.emit()
             if cancel.is_set():
                 raise Cancelled
             yield self._models[key]

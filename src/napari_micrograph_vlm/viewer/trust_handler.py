@@ -16,10 +16,11 @@ from ..attention.relevance import Method
 from ..attention.trust import trust_of
 from ..errors import ModelError
 from ..models.base import Model
+from ..models.catalog import STUDENT
 from ..models.consent import is_remote
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, AttentionMap
-from .ask_handler_entries import Entry
+from .ask_handler_entries import Entry, covering
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Report
 from .models import ModelHolder
@@ -32,6 +33,10 @@ __all__ = ["TrustHandler", "sentence_on", "tip_on"]
 
 SLOW = 20.0
 """Answers that took more seconds are checked only where the user asks for it."""
+
+_NOTHING_TO_COMPARE = (
+    "The map was made by covering parts already; choose another way under “Maps” to compare with it"
+)
 
 _CHECK, _VERIFY, _EXPLAIN = "check", "verify", "explain"
 
@@ -51,6 +56,8 @@ class TrustHandler(QObject):
         Returns the entry whose answer is shown, or None.
     show_maps : callable
         Called with an answer whose maps are to be shown instead.
+    asking : callable
+        Returns whether a question runs: the line that tells what goes on is its own then.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class TrustHandler(QObject):
         preferences: Callable[[], Preferences],
         shown: Callable[[], Entry | None],
         show_maps: Callable[[Answer], None],
+        asking: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._view = view
@@ -67,6 +75,8 @@ class TrustHandler(QObject):
         self._preferences = preferences
         self._shown = shown
         self._show_maps = show_maps
+        self._asking = asking
+        self._stage = ""
         self._jobs: dict[Job, tuple[str, Entry]] = {}
         self._progress = (0, 0)
         self.connections = Connections()
@@ -76,6 +86,7 @@ class TrustHandler(QObject):
         self.connections.add(view.stopped, self.stop)
         self.connections.add(view.badge.covered_shown, self.show_covered)
         self.connections.add(view.advanced.method_chosen, self.explain)
+        self.connections.add(view.models.outdated, self.refresh)
 
     @property
     def is_busy(self) -> bool:
@@ -109,7 +120,9 @@ class TrustHandler(QObject):
         """Show what is known about the answer that is shown."""
         badge = self._view.badge
         entry = self._shown()
+        parts_shown = badge.covered.isChecked()
         badge.clear()
+        self._tell_stage()
         if entry is None or entry.answer is None:
             return
         if entry.trust is not None:
@@ -118,11 +131,18 @@ class TrustHandler(QObject):
             badge.show_checking()
         else:
             badge.show_unchecked()
+        why = self._other_model(entry)
+        badge.forbid(check=why)
         if self._runs(_VERIFY, entry):
             badge.show_verifying(*self._progress)
-        elif entry.covered:
-            found = _agreement(entry.answer, entry.covered)
-            badge.show_agreement(sentence_on(found), tip_on(found), found.mattered)
+            return
+        looked = entry.looked
+        if entry.covered and looked is not None:
+            found = _agreement(looked, entry.covered)
+            can_show = found.mattered and entry.method is not Method.OCCLUSION
+            badge.show_agreement(sentence_on(found), tip_on(found), can_show)
+            badge.covered.setChecked(parts_shown and can_show)
+        badge.forbid(verify=why or ("" if looked is not None else _NOTHING_TO_COMPARE))
 
     def check(self) -> None:
         """Ask twice more to see how far the answer that is shown can be trusted."""
@@ -138,8 +158,14 @@ class TrustHandler(QObject):
 
             return occlusion_maps(model, answer, on_part=count, cancel=cancel)
 
-        self._progress = (0, 0)
-        self._start(_VERIFY, self._shown(), work)
+        entry = self._shown()
+        if self._view.badge.covered.isChecked():
+            self.show_covered(False)
+        if entry is not None and Method.OCCLUSION in entry.versions:
+            entry.covered = entry.versions[Method.OCCLUSION].attention
+        else:
+            self._progress = (0, 0)
+            self._start(_VERIFY, entry, work)
         self.refresh()
 
     def explain(self, method: str) -> None:
@@ -147,14 +173,24 @@ class TrustHandler(QObject):
         entry, wanted = self._shown(), Method(method)
         if entry is None or entry.answer is None:
             return  # it holds from the next question on
+        if wanted is Method.OCCLUSION and entry.covered:
+            entry.versions.setdefault(wanted, _with_maps(entry.answer, entry.covered))
         if wanted in entry.versions:
             self._swap(entry, wanted)
             return
+        if why := self._other_model(entry):
+            self._view.messages.inform(why)
+            return  # as above
 
         def work(model: Model, answer: Answer, report: Any, cancel: Event) -> Any:
             report(Report.STAGE, "Making the maps in another way…")
-            return wanted, explained(model, answer, wanted, cancel=cancel)
 
+            def count(done: int, parts: int) -> None:
+                report(Report.STAGE, covering(done, parts))
+
+            return wanted, explained(model, answer, wanted, on_part=count, cancel=cancel)
+
+        self._stage = ""
         self._start(_EXPLAIN, entry, work)
 
     def show_covered(self, covered: bool) -> None:
@@ -195,10 +231,7 @@ class TrustHandler(QObject):
             with models.use(*which, cancel=cancel) as model:
                 told = answer.provenance
                 if (model.name, model.revision) != (told.model, told.revision):
-                    raise ModelError(
-                        f"This answer came from the model {told.model}, which is not the one in "
-                        "use; choose that model, or ask again."
-                    )
+                    raise ModelError(_not_in_use(answer))
                 # A reasoned answer is compared with reasoned ones.
                 asking = ReasonedModel(model) if answer.steps else model
                 return work(asking, answer, report, cancel)
@@ -213,13 +246,16 @@ class TrustHandler(QObject):
         job.start()
 
     def _reported(self, job: Job, kind: Report, value: Any) -> None:
-        if job not in self._jobs or self._jobs[job][1] is not self._shown():
+        if job not in self._jobs:
             return
-        if kind is Report.COUNT:
-            self._progress = value
+        here = self._jobs[job][1] is self._shown()
+        if kind is not Report.COUNT:
+            self._stage = str(value)
+            self._tell_stage()
+            return
+        self._progress = value
+        if here:
             self._view.badge.show_verifying(*value)
-        else:
-            self._view.show_busy(str(value))
 
     def _ended(self, job: Job, outcome: Outcome) -> None:
         if job not in self._jobs:
@@ -240,14 +276,30 @@ class TrustHandler(QObject):
     def _explained(self, entry: Entry, outcome: Outcome, here: bool) -> None:
         if any(kind == _EXPLAIN for kind, _ in self._jobs.values()):
             return  # the user has chosen yet another way
-        if here:
-            self._view.show_idle()
+        self._tell_stage()
         if outcome.value is not None:
             method, answer = outcome.value
             entry.versions[method] = answer
             if here:
                 self._swap(entry, method)
-        self._view.advanced.show_method(entry.method)
+        if here:
+            self._view.advanced.show_method(entry.method)
+
+    def _tell_stage(self) -> None:
+        """Tell what is being made for the answer that is shown, unless a question runs."""
+        if self._asking():
+            return
+        entry = self._shown()
+        if self._stage and entry is not None and self._runs(_EXPLAIN, entry):
+            self._view.show_busy(self._stage)
+        else:
+            self._view.show_idle()
+
+    def _other_model(self, entry: Entry) -> str:
+        """Return why the chosen model cannot look closer at an answer; empty where it can."""
+        chosen = self._preferences().model
+        same = (entry.model or STUDENT.name) == (chosen or STUDENT.name)
+        return "" if same or entry.answer is None else _not_in_use(entry.answer)
 
     def _runs(self, kind: str, entry: Entry) -> bool:
         """Whether a job of a kind about an entry runs and was not stopped."""
@@ -258,8 +310,22 @@ class TrustHandler(QObject):
 
     def _swap(self, entry: Entry, method: Method) -> None:
         entry.method, entry.answer = method, entry.versions[method]
+        self._view.badge.covered.setChecked(False)
         self._show_maps(entry.answer)
         self.refresh()
+
+
+def _not_in_use(answer: Answer) -> str:
+    return (
+        f"This answer came from the model {answer.provenance.model}, which is not the one in use; "
+        "choose that model, or ask again."
+    )
+
+
+def _with_maps(answer: Answer, maps: tuple[AttentionMap, ...]) -> Answer:
+    """Return an answer whose words all have the same maps as the whole."""
+    words = tuple(replace(word, attention=maps) for word in answer.words)
+    return replace(answer, attention=maps, words=words)
 
 
 def sentence_on(found: Agreement) -> str:

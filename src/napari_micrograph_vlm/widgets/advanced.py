@@ -95,7 +95,8 @@ class Advanced(Fold):
 
     def show_method(self, method: str) -> None:
         """Show a way to make maps as chosen, without telling anybody."""
-        self.methods.setCurrentIndex(max(self.methods.findData(method), 0))
+        # Qt finds a plain string only, not a member of an enumeration of strings.
+        self.methods.setCurrentIndex(max(self.methods.findData(str(method)), 0))
 
     def allow(self, methods: Collection[str]) -> None:
         """Let the user choose among these ways only: the model in use can do no others."""

@@ -23,6 +23,9 @@ from .trust_badge import TrustBadge
 
 __all__ = ["AskView"]
 
+_STEPS_TIP = "Let the model write down how it comes to its answer; slower"
+_NO_STEPS_TIP = "The chosen model answers in a few words and writes no steps; choose a larger one"
+
 
 class AskView(Panel):
     """Region, question, answer, earlier answers, from top to bottom.
@@ -59,9 +62,7 @@ class AskView(Panel):
         self.follow_up.setToolTip("Let the model know the conversation so far")
         self.follow_up.setEnabled(False)
         self.reasoned = QCheckBox("Step by step")
-        self.reasoned.setToolTip(
-            "Let the model write down how it comes to its answer; slower, and not for the student"
-        )
+        self.allow_steps(True)
         self.destination = destination_label()
         self.fresh = button("New conversation", "Forget what was said so far; answers stay below")
         self.stop = button("Stop", "Stop writing; what has been written stays")
@@ -86,6 +87,7 @@ class AskView(Panel):
         self.answer.word_clicked.connect(self._word_clicked)
         self.asked_label.word_clicked.connect(self._question_word_clicked)
         self.steps.step_chosen.connect(self._step_chosen)
+        self.badge.covered_shown.connect(self._covered_shown)
         self.whole.clicked.connect(self._show_whole)
         self.history.entry_chosen.connect(self.entry_chosen)
         self.show_idle()
@@ -100,6 +102,13 @@ class AskView(Panel):
     def wants_steps(self) -> bool:
         """Whether the model is to write its steps first."""
         return bool(self.reasoned.isChecked())
+
+    def allow_steps(self, allowed: bool) -> None:
+        """Let the user ask for steps, or not: the chosen model writes none."""
+        self.reasoned.setEnabled(allowed)
+        self.reasoned.setToolTip(_STEPS_TIP if allowed else _NO_STEPS_TIP)
+        if not allowed:
+            self.reasoned.setChecked(False)
 
     def show_destination(self, host: str) -> None:
         """Show that pixels go to a server; empty: that they stay here."""
@@ -147,6 +156,7 @@ class AskView(Panel):
         self.answer.set_text(text, words)
         self.steps.show_steps(())
         self.note.setText(note)
+        self.badge.covered.setChecked(False)
         self._card.show()
         self.whole.hide()
 
@@ -158,19 +168,28 @@ class AskView(Panel):
     def _submit(self) -> None:
         self.asked.emit(self.question.text)
 
+    def _covered_shown(self) -> None:
+        self.asked_label.choose(-1)
+        self.answer.choose(-1)
+        self.steps.choose(-1)
+        self.whole.hide()
+
     def _word_clicked(self, index: int) -> None:
+        self.badge.covered.setChecked(False)
         self.asked_label.choose(-1)
         self.steps.choose(-1)
         self.whole.setVisible(index >= 0)
         self.word_chosen.emit(index)
 
     def _question_word_clicked(self, index: int) -> None:
+        self.badge.covered.setChecked(False)
         self.answer.choose(-1)
         self.steps.choose(-1)
         self.whole.setVisible(index >= 0)
         self.question_word_chosen.emit(index)
 
     def _step_chosen(self, index: int) -> None:
+        self.badge.covered.setChecked(False)
         self.asked_label.choose(-1)
         self.answer.choose(-1)
         self.whole.setVisible(index >= 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -80,15 +80,24 @@ class ModelCard:
         Whether it is loaded, and whether it was downloaded.
     """
 
-    title: str
-    about: str
-    licence: str
-    link: str
-    memory: str
-    note: str
-    action: str
-    can_unload: bool
-    can_remove: bool
+    title: str = ""
+    about: str = ""
+    licence: str = ""
+    link: str = ""
+    memory: str = ""
+    note: str = ""
+    action: str = ""
+    can_unload: bool = False
+    can_remove: bool = False
+
+
+class _List(QTreeWidget):
+    """Keeps the chosen line in sight when the card beneath takes some of its height."""
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Scroll to the chosen line."""
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
 
 
 class ModelManagerView(Panel):
@@ -104,6 +113,8 @@ class ModelManagerView(Panel):
         The user pressed the main button: download, convert or load.
     unloaded(), removed(), stopped()
         The user pressed one of the other buttons.
+    outdated()
+        Models may have come or gone; emitted from outside.
     """
 
     chosen = Signal(str)
@@ -112,6 +123,7 @@ class ModelManagerView(Panel):
     unloaded = Signal()
     removed = Signal()
     stopped = Signal()
+    outdated = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +138,8 @@ class ModelManagerView(Panel):
         self.search.setClearButtonEnabled(True)
         self.only_here = QCheckBox("Only on this computer")
         self.only_here.setToolTip("Hide models that would have to be downloaded first")
-        self.list = QTreeWidget()
+        self.list = _List()
+        self.nothing = PlainLabel("No model has these words.", dim=True)
         self.messages = MessageBar()
         self.progress = progress_line("How far it is")
         self.status = PlainLabel(dim=True, small=True)
@@ -136,13 +149,13 @@ class ModelManagerView(Panel):
         self.remove = button("Remove…", "Delete the downloaded model from this computer")
         self._lines: tuple[ModelLine, ...] = ()
         self._busy = False
-        self._card = ModelCard("", "", "", "", "", "", "", False, False)
+        self._card = ModelCard()
         self._set_up_list()
         self._lay_out()
         self.devices.currentIndexChanged.connect(self._place_changed)
         self.precisions.currentIndexChanged.connect(self._place_changed)
-        self.search.textChanged.connect(self._filter)
-        self.only_here.toggled.connect(self._filter)
+        self.search.textChanged.connect(self._search)
+        self.only_here.toggled.connect(self._search)
         self.list.currentItemChanged.connect(self._line_chosen)
         self.act.clicked.connect(self.acted)
         self.unload.clicked.connect(self.unloaded)
@@ -254,6 +267,10 @@ class ModelManagerView(Panel):
     def _line_chosen(self) -> None:
         self.chosen.emit(self.name)
 
+    def _search(self) -> None:
+        self._filter()
+        self.choose(self.name)
+
     def _filter(self) -> None:
         words = self.search.text().casefold().split()
         for i, line in enumerate(self._lines):
@@ -263,8 +280,8 @@ class ModelManagerView(Panel):
             text = f"{line.name} {line.where} {line.tip}".casefold()
             fits = all(word in text for word in words)
             item.setHidden(not fits or (self.only_here.isChecked() and not line.here))
-        if not self.name and self._lines:
-            self.choose("")
+        items = [self.list.topLevelItem(i) for i in range(len(self._lines))]
+        self.nothing.setHidden(any(item is not None and not item.isHidden() for item in items))
 
     def _set_up_list(self) -> None:
         self.list.setHeaderLabels(["Model", "Memory", "Where"])
@@ -317,6 +334,7 @@ class ModelManagerView(Panel):
         self.column.addLayout(place)
         self.column.addLayout(find)
         self.column.addWidget(self.list, 1)
+        self.column.addWidget(self.nothing)
         self.column.addWidget(self._details)
         for widget in (self.messages, self.progress, self.status):
             self.column.addWidget(widget)

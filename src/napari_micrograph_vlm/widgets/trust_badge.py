@@ -121,6 +121,8 @@ class TrustBadge(QWidget):
     def clear(self) -> None:
         """Show nothing."""
         self.hide_agreement()
+        self.check.setEnabled(True)
+        self.check.setToolTip(plain_tip(CHECK_TIP))
         self.hide()
 
     def show_unchecked(self) -> None:
@@ -155,9 +157,17 @@ class TrustBadge(QWidget):
         self.result.setToolTip(plain_tip(tip))
         self.covered.setVisible(can_show)
 
+    def forbid(self, check: str = "", verify: str = "") -> None:
+        """Grey buttons out and say why; empty: the button stays as it is."""
+        for part, why in ((self.check, check), (self.verify, verify)):
+            if why:
+                part.setEnabled(False)
+                part.setToolTip(plain_tip(why))
+
     def hide_agreement(self) -> None:
         """Show no result of covering parts."""
         self._verifying = False
+        self.verify.setEnabled(True)
         self.verify.setText("Verify")
         self.verify.setToolTip(plain_tip(VERIFY_TIP))
         self.progress.hide()

@@ -105,6 +105,9 @@ class Family(ABC):
     )
     """Inputs that run along the sequence and are cut with it."""
 
+    answer_type: ClassVar[int] = 0
+    """What stands in ``token_type_ids`` for tokens of an answer, where the model has these."""
+
     max_regions: ClassVar[int] = 8
     """Most regions in one question."""
 

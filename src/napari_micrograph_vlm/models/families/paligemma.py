@@ -59,6 +59,7 @@ class PaliGemma(Family):
 
     name = "PaliGemma"
     model_types = ("paligemma",)
+    answer_type = 1
     max_regions = 2
     keeps_prefix = False
 

@@ -193,7 +193,10 @@ class ChatClient:
         if isinstance(error, Broken):
             return str(error), None
         if not isinstance(error, Status):
-            why = str(getattr(error, "reason", None) or error)
+            reason = getattr(error, "reason", None) or error
+            if isinstance(reason, ConnectionRefusedError):
+                raise Silent(f"{host} does not answer; is the server running?")
+            why = str(reason)
             if "timed out" in why:
                 return f"did not answer within {self.timeout:g} s", None
             return f"cannot be reached ({why or type(error).__name__})", None

@@ -118,6 +118,7 @@ class RemoteModel:
             words=writing.words(maps),
             confidence=writing.confidence,
             provenance=self._provenance(started, max(len(one.views) for one in given)),
+            tiled=question.tiled,
             turns=question.turns,
         )
         if not (self.parts and writing.text):
@@ -134,12 +135,15 @@ class RemoteModel:
         A server can only be asked again, so this is the likelihood up to where it would write
         something else, and an estimate from the shared words where it tells no probabilities.
         """
+        if not answers:
+            return np.zeros(0)
         given = self._given(question)
         most = max(2 * len(answer.split()) + 8 for answer in answers)
         writing = Writing()
         for piece in self._pieces(self._body(question, given, most, top=TOP), cancel):
             writing.push(piece)
-        return np.array([likelihood_of(answer, writing.text, writing.tokens) for answer in answers])
+        told, cut = writing.tokens, len(writing.tokens) >= most
+        return np.array([likelihood_of(one, writing.text, told, cut=cut) for one in answers])
 
     def classify(
         self,

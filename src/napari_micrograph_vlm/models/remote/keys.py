@@ -10,7 +10,7 @@ from .address import Address
 __all__ = ["SERVICE", "VARIABLE", "advice", "key_for"]
 
 VARIABLE = "NAPARI_MICROGRAPH_VLM_KEY"
-"""Environment variable that holds the key of the server in use."""
+"""Environment variable with the key for every server that the keyring has none for."""
 
 SERVICE = "napari-micrograph-vlm"
 """Name under which the keyring keeps keys; the account is the server's host and port."""
@@ -19,11 +19,13 @@ SERVICE = "napari-micrograph-vlm"
 def key_for(address: Address) -> str | None:
     """Return the key for a server, or None where none is kept.
 
-    The environment comes first. The keyring needs the extra ``remote``; it is asked for this one
-    server only.
+    The server's own key in the keyring comes first, which needs the extra ``remote``; else that of
+    the environment, which is for any server.
     """
-    if key := os.environ.get(VARIABLE, "").strip():
-        return key
+    return _kept(address) or os.environ.get(VARIABLE, "").strip() or None
+
+
+def _kept(address: Address) -> str | None:
     try:
         keyring = import_module("keyring")
     except ImportError:

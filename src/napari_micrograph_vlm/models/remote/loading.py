@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 
 from ...errors import ModelError
@@ -13,12 +14,17 @@ from .keys import advice, key_for
 
 __all__ = ["load_remote"]
 
+PATIENCE = 5.0
+"""Seconds to wait for a server's list of models: nobody can stop that."""
+
 _LOCK = Lock()
 _LOADED: dict[str, RemoteModel] = {}
 
 
 def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
     """Return the model that a server offers; the same name gives the same one.
+
+    The key is read anew each time, so that a corrected one is used.
 
     Parameters
     ----------
@@ -41,16 +47,20 @@ def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
         CONSENTS.grant(address)
     elif not CONSENTS.granted(address):
         raise ConsentNeeded(address, name)
-    with _LOCK:
-        key = f"{address.base}#{model or ''}"
-        if key not in _LOADED:
-            client = ChatClient(address, key_for(address), key_advice=advice(address))
-            _LOADED[key] = RemoteModel(client, model or _only_model(client))
-        return _LOADED[key]
+    name, key = f"{address.base}#{model or ''}", key_for(address)
+    found = _LOADED.get(name)
+    if found is None:
+        client = ChatClient(address, key, key_advice=advice(address))
+        made = RemoteModel(client, model or _only_model(client))
+        with _LOCK:
+            found = _LOADED.setdefault(name, made)
+    if found.client.key != key:
+        found.client = replace(found.client, key=key)
+    return found
 
 
 def _only_model(client: ChatClient) -> str:
-    names = client.models()
+    names = replace(client, timeout=PATIENCE, attempts=1).models()
     if len(names) == 1:
         return names[0]
     known = ", ".join(names) or "none"

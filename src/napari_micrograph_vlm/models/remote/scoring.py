@@ -46,12 +46,12 @@ class Choice:
     top: Mapping[str, float] = field(default_factory=dict)
 
 
-def likelihood_of(answer: str, said: str, tokens: Sequence[Token]) -> float:
+def likelihood_of(answer: str, said: str, tokens: Sequence[Token], *, cut: bool = False) -> float:
     """Estimate how likely a model finds an answer from what it says instead.
 
     The tokens are followed as long as they write the answer. Where they first leave it, the token
     that would have gone on with it counts, and the rest, which nobody told about, is taken for
-    sure.
+    sure. Where they end before it does, going on was at most as likely as what is not told about.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ def likelihood_of(answer: str, said: str, tokens: Sequence[Token]) -> float:
         What the model wrote this time.
     tokens : sequence of Token
         The tokens of ``said``; empty where the server tells nothing about them.
+    cut : bool
+        Whether ``said`` ends only because there was no room for more.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def likelihood_of(answer: str, said: str, tokens: Sequence[Token]) -> float:
             if text.strip() and rest.lstrip().startswith(text.strip())
         ]
         return total + (max(others) if others else min([*token.top.values(), LEAST]))
-    return total
+    return total if cut or written.strip() == answer.strip() else total + LEAST
 
 
 def probabilities_of(labels: Sequence[str], choose: Callable[[str], Choice]) -> NDArray[np.float64]:

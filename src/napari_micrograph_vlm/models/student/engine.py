@@ -143,6 +143,7 @@ class Student:
                     confidence=refusal.confidence,
                     provenance=self._provenance(started, seen.layouts[0].tiles),
                     turns=question.turns,
+                    tiled=question.tiled,
                 )
             writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
             with one_thread():
@@ -162,6 +163,7 @@ class Student:
             confidence=scribe.confidence,
             provenance=self._provenance(started, seen.layouts[0].tiles),
             turns=question.turns,
+            tiled=question.tiled,
         )
 
     def score(
