@@ -218,3 +218,19 @@ def test_a_panel_is_never_narrower_than_its_contents(make, qtbot):
     inner = panel.column.parentWidget()
     qtbot.waitUntil(lambda: inner.width() >= inner.minimumSizeHint().width() > 400)
     assert panel.minimumSizeHint().width() >= inner.minimumSizeHint().width()
+
+
+@pytest.mark.parametrize("replaced", ["clear", "warn", "inform"])
+def test_a_question_that_something_else_replaces_counts_as_refused(shown, replaced):
+    bar = shown(MessageBar())
+    told = []
+    bar.ask("May pixels go there?", "Send", "Do not send", told.append)
+    if replaced == "clear":
+        bar.clear()
+    else:
+        getattr(bar, replaced)("Something else.")
+    assert told == [False]
+    assert not bar.is_asking
+    bar.ask("May pixels go there?", "Send", "Do not send", told.append)
+    bar.yes.click()
+    assert told == [False, True]

@@ -91,8 +91,8 @@ class MessageBar(QFrame):
         return not self.isHidden() and not self._buttons.isHidden()
 
     def clear(self) -> None:
-        """Hide the bar."""
-        self._then = None
+        """Hide the bar; a question that was not answered counts as refused."""
+        self._refuse()
         self._label.setText("")
         self._buttons.hide()
         self.hide()
@@ -115,7 +115,8 @@ class MessageBar(QFrame):
         sentence, yes, no : str
             The question and what its buttons say.
         then : callable, optional
-            Told which was chosen, unless something else is shown before; else ``answered`` is.
+            Told which was chosen, the second where something else is shown before: somebody may
+            be waiting. Without it ``answered`` is emitted.
         """
         self._show(sentence, AMBER)
         self._then = then
@@ -124,15 +125,20 @@ class MessageBar(QFrame):
         self._buttons.show()
 
     def _answer(self, yes: bool) -> None:
-        then = self._then
+        then, self._then = self._then, None
         self.clear()
         if then is None:
             self.answered.emit(yes)
         else:
             then(yes)
 
+    def _refuse(self) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            then(False)
+
     def _show(self, sentence: str, colour: QColor) -> None:
-        self._then = None
+        self._refuse()
         self._buttons.hide()
         self._label.setText(sentence)
         self._mark.colour = colour
