@@ -7,19 +7,16 @@ from threading import Event
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox
 
-from fakes import FakeModel, picture
+from fakes import FakeModel
 from napari_micrograph_vlm.attention.occlusion import Agreement
 from napari_micrograph_vlm.attention.relevance import Method, Settings
 from napari_micrograph_vlm.results import AttentionMap, Word
-from napari_micrograph_vlm.viewer.docks import ask_widget
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
-from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.overlays import overlays_of
-from napari_micrograph_vlm.viewer.preferences import Preferences
 from napari_micrograph_vlm.viewer.trust_handler import sentence_on, tip_on
+from viewer.ask_panel import AskPanel
 
 pytestmark = pytest.mark.gui
 
@@ -45,36 +42,7 @@ class Looker(FakeModel):
         return np.array([10 * float(question.regions[0].pixels[:9, :9].std())])
 
 
-class Panel:
-    def __init__(self, viewer, qtbot, model):
-        self.viewer, self.qtbot, self.model = viewer, qtbot, model
-        viewer.add_image(picture((63, 63)), name="gold.tif")
-        self.view = ask_widget(
-            viewer, models=ModelHolder(lambda *_: self.model), preferences=Preferences
-        )
-        self.handler = self.view.handler
-        self.badge, self.advanced = self.view.badge, self.view.advanced
-        viewer.window.add_dock_widget(self.view, name="ask")
-
-    def ask(self, text="What is this?"):
-        self.view.question.line.setText(text)
-        self.click(self.view.ask)
-        self.until(lambda: not self.handler.is_busy)
-
-    def click(self, button):
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def until(self, condition):
-        self.qtbot.waitUntil(condition, timeout=60_000)
-
-    def rest(self):
-        self.until(lambda: not self.handler.trust.is_busy)
-
-    def choose(self, method):
-        box = self.advanced.methods
-        box.setCurrentIndex(box.findData(str(method)))
-        box.activated.emit(box.currentIndex())
-
+class Panel(AskPanel):
     @property
     def overlay(self):
         (layer,) = overlays_of(self.viewer)

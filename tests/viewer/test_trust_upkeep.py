@@ -7,16 +7,14 @@ from threading import Event
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 
-from fakes import FakeModel, picture
+from fakes import FakeModel
 from napari_micrograph_vlm.attention.relevance import Method, Settings
 from napari_micrograph_vlm.errors import Cancelled, ModelError
-from napari_micrograph_vlm.viewer.docks import ask_widget
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
-from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
+from viewer.ask_panel import AskPanel
 
 pytestmark = pytest.mark.gui
 
@@ -42,37 +40,10 @@ class Scorer(FakeModel):
         return np.array([10 * float(question.regions[0].pixels[:9, :9].std())])
 
 
-class Panel:
+class Panel(AskPanel):
     def __init__(self, viewer, qtbot, model):
-        self.viewer, self.qtbot, self.model = viewer, qtbot, model
-        self.chosen = Preferences()
-        viewer.add_image(picture((63, 63)), name="gold.tif")
-        self.view = ask_widget(
-            viewer, models=ModelHolder(lambda *_: self.model), preferences=lambda: self.chosen
-        )
-        self.handler = self.view.handler
-        self.badge, self.advanced = self.view.badge, self.view.advanced
+        super().__init__(viewer, qtbot, model)
         self.advanced.checks.setChecked(False)
-        viewer.window.add_dock_widget(self.view, name="ask")
-
-    def ask(self, text="What is this?"):
-        self.view.question.line.setText(text)
-        self.click(self.view.ask)
-        self.until(lambda: not self.handler.is_busy)
-
-    def click(self, button):
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def until(self, condition):
-        self.qtbot.waitUntil(condition, timeout=60_000)
-
-    def rest(self):
-        self.until(lambda: not self.handler.trust.is_busy)
-
-    def choose(self, method):
-        box = self.advanced.methods
-        box.setCurrentIndex(box.findData(str(method)))
-        box.activated.emit(box.currentIndex())
 
     def verify(self):
         self.click(self.badge.verify)

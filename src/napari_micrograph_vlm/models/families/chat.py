@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ...errors import ModelError, QuestionError
 from ...results import Turn
+from .base import Family
 
-__all__ = ["Chat", "Rendered"]
+__all__ = ["Chat", "ChatFamily", "Rendered"]
 
 # Stands for the question while the template is filled in. From Unicode's private use area, so
 # that no text holds it by chance and no template changes it.
@@ -220,3 +221,14 @@ class Chat:
 
 def _message(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": [{"type": "text", "text": text}]}
+
+
+class ChatFamily(Family):
+    """A family whose prompts a :class:`Chat` renders."""
+
+    _chat: Chat
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers."""
+        return self._chat.tokenizer

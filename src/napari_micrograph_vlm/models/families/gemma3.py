@@ -13,8 +13,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     grid_boxes,
@@ -28,7 +28,7 @@ from .tiles import shown
 __all__ = ["FAMILIES", "Gemma3"]
 
 
-class Gemma3(Family):
+class Gemma3(ChatFamily):
     """Gemma 3: a region is stretched to one square; its proportions are lost.
 
     The checkpoint's "pan and scan" stays off: its crops have no fixed place in the picture.
@@ -69,11 +69,6 @@ class Gemma3(Family):
         )
         end = tokenizer.convert_ids_to_tokens(config.eoi_token_id)
         return cls(chat, processor, config.mm_tokens_per_image, end)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: one view of all of it."""

@@ -16,8 +16,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
-from .base import Family, Mixing, Prompt, Sight
-from .chat import Chat
+from .base import Mixing, Prompt, Sight
+from .chat import Chat, ChatFamily
 from .idefics2_mixing import follow
 from .parts import (
     WHOLE,
@@ -68,7 +68,7 @@ class _Pictures:
         return [(int(m[:, 0].sum()), int(m[0].sum())) for m in self.mask]
 
 
-class Idefics2(Family):
+class Idefics2(ChatFamily):
     """Idefics2: pictures of any proportions, cut into quarters where that shows more.
 
     Parameters
@@ -107,11 +107,6 @@ class Idefics2(Family):
             config.vision_config.patch_size,
             config.perceiver_config.resampler_n_latents,
         )
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then its quarters."""

@@ -15,8 +15,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     Box,
@@ -34,7 +34,7 @@ _FAKE = "<fake_token_around_image>"
 _WHOLE = "<global-img>"
 
 
-class Idefics3(Family):
+class Idefics3(ChatFamily):
     """Idefics3 and SmolVLM.
 
     A region is stretched to a square; where tiles show more, also to whole tiles of that size,
@@ -72,11 +72,6 @@ class Idefics3(Family):
         processor = load_image_processor(folder, Idefics3ImageProcessorPil)
         side = processor.max_image_size["longest_edge"]
         return cls(chat, processor, side // config.vision_config.patch_size // config.scale_factor)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

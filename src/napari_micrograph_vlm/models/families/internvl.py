@@ -19,8 +19,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput, View
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     Box,
@@ -40,7 +40,7 @@ _START, _END = "<img>", "</img>"
 _PLACEHOLDERS = ("<IMG_CONTEXT>", "<image>")
 
 
-class InternVL(Family):
+class InternVL(ChatFamily):
     """InternVL 2.5 and later, as converted for transformers.
 
     The grid of tiles is the one nearest to the region's proportions, to which it is stretched.
@@ -77,11 +77,6 @@ class InternVL(Family):
         image_id = int(config.image_token_id)
         placeholder = next((each for each in _PLACEHOLDERS if each in template), None)
         return cls(Chat(tokenizer, template, image_id, placeholder), image_processor, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

@@ -19,8 +19,8 @@ from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput, View
 from .anyres import Layout
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     load_image_processor,
@@ -37,7 +37,7 @@ __all__ = ["FAMILIES", "LlavaNext"]
 _NO_LIMIT = 1 << 30
 
 
-class LlavaNext(Family):
+class LlavaNext(ChatFamily):
     """LLaVA-NeXT with any of its decoders (Vicuna, Mistral, Llama, Qwen).
 
     The model always gets tiles. A region that is not to be tiled is reduced first to the size of
@@ -83,11 +83,6 @@ class LlavaNext(Family):
         tokenizer = load_tokenizer(folder)
         chat = Chat(tokenizer, load_template(folder, tokenizer), int(config.image_token_id))
         return cls(chat, image_processor, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

@@ -20,8 +20,8 @@ from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
 from .anyres import Layout, square_box, square_boxes
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     load_image_processor,
@@ -58,7 +58,7 @@ class _Seen:
     shown: NDArray[np.bool_]
 
 
-class LlavaOnevision(Family):
+class LlavaOnevision(ChatFamily):
     """LLaVA-OneVision.
 
     A region that is tiled is given as its publishers give a single picture (whole, stretched to
@@ -99,11 +99,6 @@ class LlavaOnevision(Family):
         tokenizer = load_tokenizer(folder)
         chat = Chat(tokenizer, load_template(folder, tokenizer), int(config.image_token_id))
         return cls(chat, image_processor, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

@@ -17,8 +17,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     Box,
@@ -55,7 +55,7 @@ class _Tiles:
     width: int
 
 
-class Mllama(Family):
+class Mllama(ChatFamily):
     """Llama 3.2 Vision: up to four tiles; image tokens stand outside the text.
 
     One token of the prompt stands for a whole image. What is recorded is the attention of the
@@ -75,7 +75,7 @@ class Mllama(Family):
 
     name = "Llama 3.2 Vision"
     model_types = ("mllama",)
-    sequence_keys = (*Family.sequence_keys, "cross_attention_mask")
+    sequence_keys = (*ChatFamily.sequence_keys, "cross_attention_mask")
     max_regions = 2
 
     def __init__(self, chat: Chat, image_processor: Any, patch: int, layers: Sequence[int]) -> None:
@@ -101,11 +101,6 @@ class Mllama(Family):
             config.vision_config.patch_size,
             config.text_config.cross_attention_layers,
         )
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

@@ -12,8 +12,8 @@ from ...attention.token_boxes import TokenBoxes
 from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
-from .base import Family, Prompt, Sight
-from .chat import Chat
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily
 from .parts import (
     WHOLE,
     grid_boxes,
@@ -41,7 +41,7 @@ _TEMPLATE = """
 """
 
 
-class PaliGemma(Family):
+class PaliGemma(ChatFamily):
     """PaliGemma 1 and 2: a region is stretched to one square; its proportions are lost.
 
     Because the image sees the question, nothing but the image's features can be kept for the
@@ -87,11 +87,6 @@ class PaliGemma(Family):
             processor,
             vision.image_size // vision.patch_size,
         )
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: one view of all of it."""

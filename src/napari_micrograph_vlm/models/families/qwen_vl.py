@@ -15,8 +15,8 @@ from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
 from ..views import TILE_ABOVE
-from .base import Family, Prompt, Sight, whole_view
-from .chat import Chat
+from .base import Prompt, Sight, whole_view
+from .chat import Chat, ChatFamily
 from .parts import (
     grid_boxes,
     load_image_processor,
@@ -37,7 +37,7 @@ _LONGEST_RATIO = 200
 _WORTH = 1.25
 
 
-class QwenVL(Family):
+class QwenVL(ChatFamily):
     """Qwen2-VL and its successors.
 
     A picture is stretched to whole image tokens with its proportions kept as far as they allow.
@@ -69,11 +69,6 @@ class QwenVL(Family):
         tokenizer = load_tokenizer(folder)
         chat = Chat(tokenizer, load_template(folder, tokenizer), config.image_token_id)
         return cls(chat, load_image_processor(folder, Qwen2VLImageProcessorPil))
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._chat.tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: one view of all of it."""
