@@ -36,6 +36,7 @@ def drawn_pictures(cache):
 def test_a_few_steps_make_a_student_that_answers(trained):
     folder, lines = trained
     assert "24 synthetic and 0 real pictures" in lines
+    assert any(line.startswith("confidence of answers: ") for line in lines)
     student = Student.load(folder / "weights", "cpu")
     pixels = np.random.default_rng(0).random((64, 96), dtype=np.float32)
     region = Region(pixels, (0, 0, 64, 96))

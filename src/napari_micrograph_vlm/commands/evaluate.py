@@ -41,7 +41,7 @@ def evaluate(
         typer.Option(
             "--first-seed",
             min=0,
-            help="Seed of the first synthetic picture. `train` draws none from 10000000 on; "
+            help="Seed of the first synthetic picture. `train` draws none up to 19999999; "
             "those from 20000000 on are drawn by `data synthesize`: not new to a model that you "
             "trained on them.",
         ),

@@ -24,7 +24,7 @@ from ..training.gathering import Pictures, gather
 from ..training.recipe import Recipe
 from ..training.run import run
 from ..training.shards import Picture, read_shards
-from ..training.sources import source_of
+from ..training.sources import digest_of, source_of
 from .judging import pointing
 from .scores import mean_interval
 
@@ -134,7 +134,7 @@ def leave_one_out(
         pictures = Pictures(
             synthetic=drawn.synthetic,
             real={SOURCE: others},
-            shards=drawn.shards,
+            real_shards={digest_of(found) for key, found in windows.items() if key != name},
             unmirrored={SOURCE: len(others)},
         )
         run(
@@ -186,10 +186,10 @@ def _features(
     """Look at the windows of each specimen once, as they are and mirrored."""
     jobs = {
         (name, mirrored): Job(
-            cache / "specimens", f"{number:02d}{'-mirrored' * mirrored}", recipe=recipe,
+            cache / "specimens", f"{digest_of(found)}{'-mirrored' * mirrored}", recipe=recipe,
             real=found, mirrored=mirrored,
         )
-        for number, (name, found) in enumerate(windows.items())
+        for name, found in windows.items()
         for mirrored in (False, True)
     }  # fmt: skip
     todo = [job for job in jobs.values() if not job.done]

@@ -14,7 +14,7 @@ from ..evaluation.judging import judge
 from ..models.student.confidence import features_of
 from ..models.student.modeling import MvaemaModel
 from ..models.student.processing import MvaemaProcessor
-from ..models.student.writing import write
+from ..models.student.writing import hidden_tokens, write
 from .batches import image_tensors
 from .shards import Picture
 
@@ -94,9 +94,7 @@ def _answers(
     rng: np.random.Generator,
 ) -> Iterator[tuple[NDArray[np.float64], bool]]:
     """Ask about each picture; yield what the confidence is told from, and whether it was right."""
-    hidden = torch.zeros(processor.vocab_size, dtype=torch.bool, device=model.device)
-    hidden[:8] = True
-    hidden[processor.eos] = False
+    hidden = hidden_tokens(processor.vocab_size, processor.eos, model.device)
     longest = int(model.config.text_config.max_position_embeddings) - MOST_TOKENS
     for picture in pictures:
         given = {n: v.to(model.device) for n, v in image_tensors([picture]).arguments().items()}

@@ -35,8 +35,8 @@ class Pictures:
         Source of the data -> its pictures, mirrored ones included.
     validation : list of Picture
         Synthetic pictures for the calibration.
-    shards, real_shards : set of str
-        The files of the cache they are from.
+    real_shards : set of str
+        The files of the cache that the real ones are from.
     unmirrored : dict of str to int
         Source of the data -> number of its pictures without the mirrored ones.
     broken : list of str
@@ -46,7 +46,6 @@ class Pictures:
     synthetic: list[Picture] = field(default_factory=list)
     real: dict[str, list[Picture]] = field(default_factory=dict)
     validation: list[Picture] = field(default_factory=list)
-    shards: set[str] = field(default_factory=set)
     real_shards: set[str] = field(default_factory=set)
     unmirrored: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -154,7 +153,6 @@ def gather(
         synthetic=_read(train, drawn),
         real=real,
         validation=_read(validation, held_back),
-        shards={job.name for job in drawn},
         real_shards=names,
         unmirrored=unmirrored,
         broken=labelled.broken + [line for job in every for line in skipped(job)],

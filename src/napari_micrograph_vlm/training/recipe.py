@@ -43,7 +43,8 @@ class Recipe:
         Synthetic pictures to make, with the seeds ``first_seed``, ``first_seed + 1``, ...; the
         seeds 9,000,000 to 19,999,999 are kept for calibration and test.
     validation_images : int
-        Synthetic pictures for the calibration of label probabilities.
+        Synthetic pictures for the calibration of label probabilities and of the confidence of
+        answers.
     shard : int
         Pictures in one file of the cache.
     processes : int
@@ -127,7 +128,7 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Recipe:
-        """Read a recipe; the one that made the shipped weights by default.
+        """Read a recipe; that of the package by default.
 
         Raises
         ------

@@ -18,7 +18,15 @@ from ..errors import SourceError
 from .building import SKIPPED, Job
 from .recipe import Recipe
 
-__all__ = ["SYNTHETIC", "RealData", "real_jobs", "skipped", "source_of", "training_pictures"]
+__all__ = [
+    "SYNTHETIC",
+    "RealData",
+    "digest_of",
+    "real_jobs",
+    "skipped",
+    "source_of",
+    "training_pictures",
+]
 
 SYNTHETIC = "synthetic"
 """What pictures drawn by the computer are called among the sources."""
@@ -128,7 +136,7 @@ def real_jobs(folder: Path, recipe: Recipe, data: RealData) -> dict[str, list[Jo
         name = re.sub(r"[^\w-]", "_", source)
         for start in range(0, len(pictures), SHARD):
             part = pictures[start : start + SHARD]
-            digest = _digest(part)
+            digest = digest_of(part)
             jobs.setdefault(source, []).extend(
                 Job(folder, f"{name}-{kind}{digest}", recipe=recipe, real=part, mirrored=bool(kind))
                 for kind in ("", "mirrored-")
@@ -144,7 +152,8 @@ def skipped(job: Job) -> list[str]:
     return notes.read_text(encoding="utf-8").splitlines()
 
 
-def _digest(pictures: Sequence[RealPicture]) -> str:
+def digest_of(pictures: Sequence[RealPicture]) -> str:
+    """Return twelve characters that change with pictures, labels and masks."""
     found = sha256()
     for picture in pictures:
         file = picture.path.stat()

@@ -17,8 +17,8 @@ from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput
 from .anyres import square_box
-from .base import Family, Prompt, Sight
-from .chat import Chat, Rendered
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily, Rendered
 from .parts import (
     Box,
     grid_boxes,
@@ -45,7 +45,7 @@ _TEMPLATE = (
 )
 
 
-class Llava(Family):
+class Llava(ChatFamily):
     """LLaVA 1.5 and models converted to it (BakLLaVA, ViP-LLaVA's like).
 
     The picture is padded to a square with its mean colour, as in LLaVA's own code. The settings
@@ -57,7 +57,6 @@ class Llava(Family):
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
 
     def __init__(self, tokenizer: Any, image_processor: Any, template: str, config: Any) -> None:
-        self._tokenizer = tokenizer
         self._image_processor = image_processor
         self._patch = int(config.vision_config.patch_size)
         self._class_token = with_class_token(config)
@@ -75,11 +74,6 @@ class Llava(Family):
         image_processor = load_image_processor(folder, LlavaImageProcessorPil, do_pad=True)
         template = load_template(folder, tokenizer, _TEMPLATE)
         return cls(tokenizer, image_processor, template, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region; there are no tiles."""

@@ -16,8 +16,8 @@ from ...regions import Region
 from ...results import Turn
 from ..base import ModelInput, View
 from ..cephalo.phi3_pictures import Layout, Phi3Pictures
-from .base import Family, Prompt, Sight
-from .chat import Chat, Rendered
+from .base import Prompt, Sight
+from .chat import Chat, ChatFamily, Rendered
 from .parts import (
     grid_boxes,
     load_settings,
@@ -52,7 +52,7 @@ _AS_TEXT = (
 )
 
 
-class Phi3Vision(Family):
+class Phi3Vision(ChatFamily):
     """Phi-3-vision: up to 16 tiles and the whole, each line of image tokens ended by one.
 
     One region in a question, as the model cards advise: it was not taught several.
@@ -63,7 +63,6 @@ class Phi3Vision(Family):
     max_regions: ClassVar[int] = 1
 
     def __init__(self, tokenizer: Any, pictures: Phi3Pictures, template: str, config: Any) -> None:
-        self._tokenizer = tokenizer
         self._pictures = pictures
         self._chat = _PhiChat(
             tokenizer, _AS_TEXT + template, int(config.image_token_id), _PLACEHOLDER
@@ -80,11 +79,6 @@ class Phi3Vision(Family):
         settings = load_settings(folder, "preprocessor_config.json")
         pictures = Phi3Pictures(settings, int(config.vision_config.image_size))
         return cls(tokenizer, pictures, load_template(folder, tokenizer, _TEMPLATE), config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._tokenizer
 
     def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
         """Return what the model would be given for a region: whole, then tiles."""

@@ -30,7 +30,7 @@ from .scoring import label_questions, score_answers, score_labels
 from .seeing import Eyes, Seen
 from .threads import one_thread
 from .wording import Scribe, maps_of
-from .writing import write
+from .writing import hidden_tokens, write
 
 __all__ = ["Student"]
 
@@ -69,10 +69,7 @@ class Student:
         self.device = str(device)
         self._queue = OneAtATime()
         self._eyes = Eyes(self.model, processor.image_processor, self.prepare)
-        # Special tokens are never written; [EOS] (2) ends an answer.
-        self._hidden = torch.zeros(processor.vocab_size, dtype=torch.bool, device=device)
-        self._hidden[:8] = True
-        self._hidden[processor.eos] = False
+        self._hidden = hidden_tokens(processor.vocab_size, processor.eos, device)
 
     @classmethod
     def load(cls, path: Path | None = None, device: str = "auto") -> Student:

@@ -12,8 +12,9 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from .memory import ImageMemory
 from .modeling import MvaemaModel
+from .tokenization import SPECIAL_TOKENS
 
-__all__ = ["Step", "fork", "read_prefix", "write"]
+__all__ = ["Step", "fork", "hidden_tokens", "read_prefix", "write"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,17 @@ class Prefix:
     cache: EncoderDecoderCache
     logits: Tensor
     attention: Tensor
+
+
+def hidden_tokens(entries: int, end: int, device: torch.device | str) -> Tensor:
+    """Return which of the vocabulary's tokens are never written, (entries,) bool.
+
+    They are the special ones, but for the one that ends an answer.
+    """
+    hidden = torch.zeros(entries, dtype=torch.bool, device=device)
+    hidden[: len(SPECIAL_TOKENS)] = True
+    hidden[end] = False
+    return hidden
 
 
 def read_prefix(model: MvaemaModel, memory: ImageMemory, ids: list[int]) -> Prefix:
