@@ -14,6 +14,7 @@ from napari_micrograph_vlm.viewer.consent import destination
 from napari_micrograph_vlm.viewer.docks import ask_widget, classify_widget
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import ModelHolder
+from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
 
 pytestmark = pytest.mark.gui
@@ -152,7 +153,13 @@ def test_nobody_is_asked_about_a_model_on_this_computer(panel):
 
 @pytest.mark.parametrize(
     ("name", "host"),
-    [("http://gpu-box:8000/v1#qwen2-vl", "gpu-box:8000"), ("student", ""), (None, "")],
+    [
+        ("http://gpu-box:8000/v1#qwen2-vl", "gpu-box:8000"),
+        ("http://name:word@box:1/v1", "box:1"),
+        ("http://[::1/v1#m", ""),
+        ("student", ""),
+        (None, ""),
+    ],
 )
 def test_where_pixels_go(name, host):
     assert destination(name) == host
@@ -162,9 +169,7 @@ STEPS = "Step 1: A dark line. \nStep 2: It branches. \nAnswer: a crack"
 
 
 def overlay_of(it):
-    (overlay,) = [
-        layer for layer in it.view.handler.viewer.layers if "looked" in layer.name.lower()
-    ] or [it.view.handler.viewer.layers[-1]]
+    (overlay,) = overlays_of(it.view.handler.viewer)
     return np.array(overlay.data)
 
 

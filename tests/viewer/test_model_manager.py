@@ -342,6 +342,7 @@ def test_closing_the_panel_stops_the_download(bench, hub):
     bench.qtbot.waitUntil(lambda: "model.safetensors" in hub.sent, timeout=30_000)
     bench.dock.handler.close()
     assert wait_for_jobs(10)
+    assert catalog.describe("tiny").status is catalog.Status.ABSENT
 
 
 def test_closing_the_panel_while_it_looks_up_memory(bench):

@@ -123,9 +123,6 @@ def test_verify_can_be_stopped(panel):
     it = panel()
     it.advanced.checks.setChecked(False)
     it.ask()
-    it.model.score = None
-    del it.model.score
-
     started = Event()
 
     def slow(question, answers, cancel=None):

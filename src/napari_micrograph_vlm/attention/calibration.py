@@ -176,9 +176,8 @@ def calibrate(
     *,
     on_picture: Callable[[int, int], None] | None = None,
     cancel: Event | None = None,
-    save: bool = True,
 ) -> Calibration:
-    """Find the layers of a model that look at what its answers are about.
+    """Find the layers of a model that look at what its answers are about, and use them from now on.
 
     Parameters
     ----------
@@ -188,8 +187,6 @@ def calibrate(
         Called with the number of pictures done and of all pictures.
     cancel : threading.Event, optional
         Once set, the work stops within one token.
-    save : bool
-        Whether to keep what is found for this user, and use it from now on.
 
     Raises
     ------
@@ -216,10 +213,9 @@ def calibrate(
         if on_picture is not None:
             on_picture(count, len(asked))
     found = measure(model.name, measured)
-    if save:
-        _write(found, getattr(model, "calibrated_as", model.name))
-        if hasattr(model, "relevance"):
-            model.relevance = Settings(layers=found.layers)
+    _write(found, getattr(model, "calibrated_as", model.name))
+    if hasattr(model, "relevance"):
+        model.relevance = Settings(layers=found.layers)
     return found
 
 

@@ -13,7 +13,7 @@ from ..results import Answer, Question
 from .occlusion import occlusion_maps
 from .relevance import REPLAYED, Method, Settings
 
-__all__ = ["asked", "explained", "methods_of"]
+__all__ = ["asked", "covered", "explained", "methods_of"]
 
 
 def methods_of(model: Model) -> tuple[Method, ...]:
@@ -56,10 +56,25 @@ def asked(
     if isinstance(settings, Settings) and method in methods_of(model) and not own:
         options["relevance"] = Settings(method, settings.layers)
     answer = model.ask(question, on_text=on_text, cancel=cancel, max_tokens=max_tokens, **options)
-    if not covering:
-        return answer
+    return covered(model, answer, on_part=on_part, cancel=cancel) if covering else answer
+
+
+def covered(
+    model: Model,
+    answer: Answer,
+    *,
+    on_part: Callable[[int, int], None] | None = None,
+    cancel: Event | None = None,
+) -> Answer:
+    """Return an answer with maps made by covering; as it is where these cannot be made.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set; with the answer's text.
+    """
     try:
-        return explained(model, answer, method, on_part=on_part, cancel=cancel)
+        return explained(model, answer, Method.OCCLUSION, on_part=on_part, cancel=cancel)
     except Cancelled:
         raise Cancelled(answer.text) from None
     except ModelError:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..regions import Region
+from .token_boxes import resampled
 
 __all__ = [
     "SHARES",
@@ -159,20 +160,5 @@ def mass_inside(values: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
     total = float(values.sum())
     if total <= 0:
         return 0.0
-    covered = _covered(mask.astype(np.float64), 0, values.shape[0])
-    covered = _covered(covered, 1, values.shape[1])
+    covered = resampled(mask, values.shape) * values.size / mask.size
     return float((values * covered).sum() / total)
-
-
-def _covered(values: NDArray[np.float64], axis: int, n: int) -> NDArray[np.float64]:
-    """Average along an axis into ``n`` cells of equal length, which may cut pixels."""
-    length = values.shape[axis]
-    edges = np.linspace(0, length, n + 1)
-    summed = np.concatenate(
-        [np.zeros_like(np.take(values, [0], axis)), values.cumsum(axis)], axis=axis
-    )
-    whole = np.minimum(edges.astype(int), length - 1)
-    part = np.expand_dims(edges - whole, 1 - axis)
-    at_edges = np.take(summed, whole, axis) + part * np.take(values, whole, axis)
-    result: NDArray[np.float64] = np.diff(at_edges, axis=axis) * n / length
-    return result

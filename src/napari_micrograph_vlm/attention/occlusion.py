@@ -16,20 +16,19 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Cancelled, ModelError
 from ..models.base import Model
 from ..models.threads import in_threads
 from ..regions import Region
 from ..results import Answer, AttentionMap, Question
 from .faithfulness import blurred, mixed
 from .relevance import Method
+from .token_boxes import resampled
 
 __all__ = [
     "PARTS",
     "Agreement",
     "Scores",
     "agreement",
-    "covered",
     "likelihood",
     "occluded",
     "occlusion_maps",
@@ -136,22 +135,6 @@ def occlusion_maps(
     return tuple(AttentionMap(_shares(each), str(Method.OCCLUSION)) for each in drops)
 
 
-def covered(model: Model, answer: Answer, cancel: Event | None = None) -> Answer:
-    """Return an answer with :func:`occlusion_maps`; as it is where these cannot be made.
-
-    Raises
-    ------
-    Cancelled
-        If ``cancel`` was set; with the answer's text.
-    """
-    try:
-        return replace(answer, attention=occlusion_maps(model, answer, cancel=cancel))
-    except Cancelled:
-        raise Cancelled(answer.text) from None
-    except ModelError:
-        return answer
-
-
 def occluded(region: Region, blur: Region, cells: NDArray[np.bool_]) -> Region:
     """Return a region whose ``cells``, (rows, columns), are those of its blurred copy."""
     return replace(region, pixels=mixed(region.pixels, blur.pixels, cells))
@@ -199,14 +182,6 @@ def agreement(shown: AttentionMap, covered: AttentionMap) -> Agreement:
     return Agreement(rank, shared, bool(near and mattered), bool(mattered))
 
 
-def resampled(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Bring a map to another grid, keeping its sum: each cell's share goes where it lies."""
-    rows = _overlaps(values.shape[0], shape[0])
-    columns = _overlaps(values.shape[1], shape[1])
-    result: NDArray[np.float64] = rows @ values.astype(np.float64) @ columns.T
-    return result
-
-
 def same_words(first: str, second: str) -> float:
     """Return how far two texts use the same words: 0 none, 1 all (F1 of the words)."""
     left, right = _words(first), _words(second)
@@ -239,14 +214,6 @@ def _shares(drops: NDArray[np.float64]) -> NDArray[np.float32]:
         return np.full(drops.shape, 1 / drops.size, np.float32)
     result: NDArray[np.float32] = (positive / total).astype(np.float32)
     return result
-
-
-def _overlaps(fine: int, coarse: int) -> NDArray[np.float64]:
-    """Share of each of ``fine`` intervals of 0 to 1 in each of ``coarse``, (coarse, fine)."""
-    low = np.maximum(np.arange(coarse)[:, None] / coarse, np.arange(fine)[None] / fine)
-    high = np.minimum((np.arange(coarse)[:, None] + 1) / coarse, (np.arange(fine)[None] + 1) / fine)
-    shared: NDArray[np.float64] = np.clip(high - low, 0, None) * fine
-    return shared
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..models.generation import image_positions
 from .relevance import Method
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def replay(
     device = next(model.parameters()).device
     given = lengthened(family, prompt, tokens[:-1])
     inputs = {name: value.to(device) for name, value in given.items()}
-    columns = np.concatenate([sight.positions for sight in prompt.sights])
+    columns = image_positions(prompt)
     rows = [prompt.length - 1 + i for i in range(len(tokens))]
     with (
         torch.inference_mode(False),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_CELLS", "TokenBoxes"]
+__all__ = ["MAX_CELLS", "TokenBoxes", "resampled"]
 
 MAX_CELLS = 96
 """Most cells along one side of a map."""
@@ -63,6 +64,19 @@ class TokenBoxes:
         total = cells.sum()
         result: NDArray[np.float32] = (cells / total if total > 0 else cells).astype(np.float32)
         return result
+
+
+def resampled(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Bring a map to another grid, keeping its sum: each cell's share goes where it lies."""
+    rows, columns = (_overlaps(n, to) for n, to in zip(values.shape, shape, strict=True))
+    result: NDArray[np.float64] = rows @ values.astype(np.float64) @ columns.T
+    return result
+
+
+def _overlaps(fine: int, coarse: int) -> NDArray[np.float64]:
+    """Share of each of ``fine`` intervals of 0 to 1 in each of ``coarse``, (coarse, fine)."""
+    edges = np.arange(fine + 1) / fine
+    return _shares(edges[:-1], edges[1:], coarse).T
 
 
 def _shares(start: NDArray[np.float64], stop: NDArray[np.float64], n: int) -> NDArray[np.float64]:

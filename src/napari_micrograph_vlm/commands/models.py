@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-INTERRUPTED = 130
-
 app = typer.Typer(help="List the models, download and remove them.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(help="A name from `models`.", show_default=False)]
@@ -225,7 +223,7 @@ def _count(entry: CatalogEntry) -> str:
 
 
 class _Line:
-    """One line on stderr that says how far a download is; only where somebody watches."""
+    """One line on stderr that says how far something is; only where somebody watches."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()

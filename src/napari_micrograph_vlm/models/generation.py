@@ -7,7 +7,7 @@ of transformers' own greedy ``generate``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import Any
@@ -78,7 +78,6 @@ def generate(
     started: Started | None = None,
     *,
     max_tokens: int = 48,
-    layers: Collection[int] | None = None,
     record: bool = True,
     cancel: Event | None = None,
     min_tokens: int = 0,
@@ -97,8 +96,6 @@ def generate(
         The image part of the prompt, read before (:meth:`.session.Sessions.start`); it is used up.
     max_tokens, min_tokens : int
         Longest and shortest answer.
-    layers : collection of int, optional
-        The layers whose attention is wanted; all by default.
     record : bool
         Whether attention is recorded at all.
     cancel : Event, optional
@@ -119,7 +116,7 @@ def generate(
     recorder = Recorder(
         image_positions(prompt),
         rows=rows,
-        layers=family.attention_layers if layers is None else layers,
+        layers=family.attention_layers,
         seen=started.length,
     )
     inputs = started.arguments(model, family, prompt)

@@ -67,8 +67,14 @@ def make_room() -> None:
         torch.mps.empty_cache()
 
 
+NO_ROOM = (
+    "There is not enough memory for this region; "
+    "close other programs, choose the device 'cpu', or ask without tiles."
+)
+
+
 @contextmanager
-def advice_on_memory() -> Iterator[None]:
+def advice_on_memory(advice: str = NO_ROOM) -> Iterator[None]:
     """Turn running out of memory into advice."""
     short = False
     try:
@@ -80,10 +86,7 @@ def advice_on_memory() -> Iterator[None]:
     if short:
         # Out of the except block, whose traceback would keep the tensors alive.
         make_room()
-        raise ModelError(
-            "There is not enough memory for this region; "
-            "close other programs, choose the device 'cpu', or ask without tiles."
-        )
+        raise ModelError(advice)
 
 
 def with_less(

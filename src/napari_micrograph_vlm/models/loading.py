@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +21,7 @@ from .devices import choose_device, dtype_for, quantization_for
 from .families import family_of, is_known
 from .families.base import Family
 from .families.own_classes import config_class_of, model_class_of
-from .guards import is_short, make_room
+from .guards import advice_on_memory, is_short
 from .quiet import quiet
 
 __all__ = ["Loaded", "load", "model_type_of", "revision_of"]
@@ -118,7 +116,10 @@ def load(folder: Path, device: str = "auto", precision: str = "auto") -> Loaded:
     config = _config(folder, kind)
     # Before the weights: a file missing from the processor is told at once.
     family = family_of(kind).load(folder, config)
-    with _enough_memory(folder):
+    with advice_on_memory(
+        f"There is not enough memory for the model in {folder}; "
+        "choose fewer bits of each weight, a smaller model or another device."
+    ):
         model = _weights(folder, config, settings)
         if "device_map" not in settings:
             model.to(chosen)
@@ -227,24 +228,6 @@ def _weights(folder: Path, config: Any, settings: dict[str, Any]) -> nn.Module:
             "fit; download the model again."
         )
     return model
-
-
-@contextmanager
-def _enough_memory(folder: Path) -> Iterator[None]:
-    short = False
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        short = is_short(error)
-        if not short:
-            raise
-    if short:
-        # Out of the except block, whose traceback would keep the tensors alive.
-        make_room()
-        raise ModelError(
-            f"There is not enough memory for the model in {folder}; "
-            "choose fewer bits of each weight, a smaller model or another device."
-        )
 
 
 def _needs_several(folder: Path, device: str, quantized: bool) -> bool:

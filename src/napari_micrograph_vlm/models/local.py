@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .. import __version__
+from ..attention import relevance as ways
 from ..attention.calibration import key_of, settings_for
 from ..attention.recorder import stoppable
-from ..attention.relevance import REPLAYED, Method, Recorded, Settings, maps_of, relevance_of
+from ..attention.relevance import Method, Recorded, Settings, maps_of, relevance_of
 from ..errors import Cancelled, ModelError, QuestionError
 from ..labelling import check_labels
 from ..regions import Region
@@ -126,10 +127,9 @@ class LocalModel:
     @property
     def methods(self) -> tuple[Method, ...]:
         """The ways in which it can show where it looked, the cheapest first."""
-        recorded = (Method.LAYERS, Method.MEAN, Method.CONTRAST)
         if self.family.speaks_itself or self.family.attention_layers is not None:
-            return (*recorded, Method.OCCLUSION)
-        return (*recorded, *REPLAYED, Method.OCCLUSION)
+            return (*ways.RECORDED, Method.OCCLUSION)
+        return (*ways.RECORDED, *ways.REPLAYED, Method.OCCLUSION)
 
     def close(self) -> None:
         """Free its memory; whoever asks it afterwards is told to load it again."""
@@ -190,7 +190,9 @@ class LocalModel:
                 attention=maps,
                 words=words,
                 confidence=written.confidence,
-                provenance=self._provenance(started, asked.regions, tiled),
+                provenance=self._provenance(
+                    started, tiles_of(self.family, asked.regions[0], tiled)
+                ),
                 turns=asked.turns,
                 question_words=written.question_words(asked.text, shown),
                 tiled=tiled,
@@ -199,9 +201,9 @@ class LocalModel:
         with self._queue.turn(cancel), stoppable(cancel):
             answer = with_less(work, asked.tiled, self.sessions.forget, told)
         if settings.method is Method.OCCLUSION:
-            from ..attention.occlusion import covered
+            from ..attention.explain import covered
 
-            answer = covered(self, answer, cancel)
+            answer = covered(self, answer, cancel=cancel)
             provenance = replace(answer.provenance, seconds=perf_counter() - started)
             answer = replace(answer, provenance=provenance)
         return answer
@@ -251,10 +253,10 @@ class LocalModel:
                 def work(tiled: bool | None, region: Region = region) -> _Weighed:
                     return self._weigh(region, tiled, text, names, blank, cancel)
 
-                weighed = with_less(work, None, self.sessions.forget)
-                rows.append(weighed[0])
-                maps.append(weighed[1])
-                tiles = max(tiles, tiles_of(self.family, region, None))
+                row, attention, seen = with_less(work, None, self.sessions.forget)
+                rows.append(row)
+                maps.append(attention)
+                tiles = max(tiles, seen)
                 if on_region is not None:
                     on_region(count)
         return Classification(
@@ -262,7 +264,7 @@ class LocalModel:
             probabilities=np.stack(rows),
             regions=tuple(regions),
             attention=tuple(maps),
-            provenance=self._provenance(started, (), None, tiles),
+            provenance=self._provenance(started, tiles),
             threshold=threshold,
         )
 
@@ -275,7 +277,7 @@ class LocalModel:
         blank: NDArray[np.float64],
         cancel: Event | None,
     ) -> _Weighed:
-        """Return the probabilities of labels for one region, and the map of the best."""
+        """Return the probabilities of labels for one region, the map of the best, and its tiles."""
         prompt = self._prompt(Question(text, (region,)), tiled)
         few = len(names) <= RECORDED_LABELS
         scores = self._scores(prompt, names, cancel, recording=few)
@@ -289,7 +291,8 @@ class LocalModel:
         recorded = recorded_of(prompt, attention[index : index + 1], self._shares(prompt))
         settings = Settings(Method.LAYERS, self.relevance.layers)
         weights = relevance_of(recorded, settings)[0]
-        return row, maps_of(weights, recorded, str(settings.method))[0]
+        tiles = tiles_of(self.family, region, tiled)
+        return row, maps_of(weights, recorded, str(settings.method))[0], tiles
 
     def _blank(
         self, text: str, names: tuple[str, ...], cancel: Event | None
@@ -384,17 +387,9 @@ class LocalModel:
         tokens = [step.token for step in written.steps]
         return replay(self.model, self.family, prompt, tokens, method)
 
-    def _provenance(
-        self,
-        started: float,
-        regions: Sequence[Region],
-        tiled: bool | None,
-        tiles: int = 1,
-    ) -> Provenance:
-        for region in regions[:1]:
-            tiles = tiles_of(self.family, region, tiled)
+    def _provenance(self, started: float, tiles: int) -> Provenance:
         seconds = perf_counter() - started
         return Provenance(self.name, self.revision, self.device, seconds, __version__, tiles=tiles)
 
 
-_Weighed = tuple[NDArray[np.float32], AttentionMap]
+_Weighed = tuple[NDArray[np.float32], AttentionMap, int]

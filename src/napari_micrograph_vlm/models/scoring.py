@@ -25,6 +25,7 @@ from ..attention.recorder import Recorder, record, stoppable
 from ..errors import QuestionError
 from ..regions import Region
 from .families.base import Family, Prompt
+from .generation import image_positions
 from .guards import stop_if
 from .label_tree import LabelTree, can_branch, label_trees, tree_mask
 from .session import Started, accepts, fork, new_cache, shift_of
@@ -96,10 +97,8 @@ def score_labels(
     Cancelled
         If ``cancel`` was set.
     """
-    if getattr(family, "speaks_itself", False):
-        own: Any = family
-        weighed, looked = own.weigh(model, prompt, labels, cancel=cancel)
-        return Scores(np.asarray(weighed, np.float64), np.asarray(looked, np.float32))
+    if family.speaks_itself:
+        return Scores(*family.weigh(model, prompt, labels, cancel=cancel))
     started = started or Started()
     answers = answer_tokens(family.tokenizer, prompt, labels)
     ends = _ends(model, family)
@@ -215,8 +214,7 @@ def _nothing(rows: int | None, seen: int) -> AbstractContextManager[None]:
 def _recording(
     prompt: Prompt, family: Family, rows: int | None, seen: int
 ) -> AbstractContextManager[Recorder]:
-    places = np.concatenate([sight.positions for sight in prompt.sights]).tolist()
-    return record(places, rows=rows, layers=family.attention_layers, seen=seen)
+    return record(image_positions(prompt), rows=rows, layers=family.attention_layers, seen=seen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,4 +82,7 @@ def wait_for_consent(
 
 def destination(name: str | None) -> str:
     """Return the server that pixels go to, to be shown in the panel; empty where there is none."""
-    return urlsplit(name.strip()).netloc if is_remote(name) else ""
+    try:
+        return urlsplit(name.strip()).netloc.rpartition("@")[2] if is_remote(name) else ""
+    except ValueError:  # asking says that it is no address
+        return ""

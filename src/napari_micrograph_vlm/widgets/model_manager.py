@@ -77,7 +77,7 @@ class ModelCard:
     action : str
         The main button's text; empty where there is nothing to do.
     can_unload, can_remove : bool
-        Whether it is loaded, and whether it was downloaded.
+        Whether any model is loaded; whether this one was downloaded and is not loaded.
     """
 
     title: str = ""

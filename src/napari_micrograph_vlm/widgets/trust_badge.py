@@ -151,7 +151,7 @@ class TrustBadge(QWidget):
         self.result.setToolTip(plain_tip(VERIFY_TIP))
 
     def show_agreement(self, sentence: str, tip: str, can_show: bool) -> None:
-        """Show what covering parts has told; ``can_show``: whether any part mattered."""
+        """Show what covering parts has told; ``can_show``: whether to offer the parts."""
         self.hide_agreement()
         self._said(sentence)
         self.result.setToolTip(plain_tip(tip))

@@ -1,6 +1,6 @@
 """Cephalo's checkpoints that ship code of their own, as classes of ours.
 
-Three of the checkpoints that lamm-mit published on the Hugging Face hub bring Python files which
+Four of the checkpoints that lamm-mit published on the Hugging Face hub bring Python files which
 were written for transformers 4.4x and no longer run. None of that code is executed here: these
 classes are built from transformers' own CLIP, Phi-3 and Idefics2 modules and rename the published
 weights to fit.

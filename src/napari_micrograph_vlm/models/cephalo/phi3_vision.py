@@ -251,7 +251,7 @@ class Phi3VisionModel(_Phi3VisionPreTrained):
 
 
 class Phi3VisionForConditionalGeneration(_Phi3VisionPreTrained, GenerationMixin):
-    """Phi-3-vision that writes; loads Cephalo-Phi-3-vision-128k-4b and Microsoft's original."""
+    """Phi-3-vision that writes, made to load Cephalo's 4b and Microsoft's original."""
 
     _tied_weights_keys = {  # noqa: RUF012
         "head.weight": "model.language_model.embed_tokens.weight"

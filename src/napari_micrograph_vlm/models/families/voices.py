@@ -75,9 +75,11 @@ class EncoderVoice(Voice):
     Parameters
     ----------
     decoder : Module
-        Called with ``names['ids']`` and a cache; gives ``cross_attentions``.
+        Called with tokens and a cache; gives ``cross_attentions``.
     given : dict
         Its other arguments.
+    ids : str
+        Name of the decoder's argument that takes the tokens.
     start : int
         The token an answer begins with.
     ends : tuple of int

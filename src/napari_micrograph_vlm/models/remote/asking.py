@@ -30,10 +30,10 @@ TOP = 20
 _WORD = re.compile(r"\w+(?:[-.,'’/]\w+)*%?")
 
 
-def shown(region: Region, tiled: bool | None, side: int = SIDE) -> ModelInput:
+def shown(region: Region, tiled: bool | None) -> ModelInput:
     """Return the pictures of a region that are sent: the whole, then its tiles."""
     longest = max(region.pixels.shape[:2])
-    return prepare_views(region, side=min(max(longest, SMALLEST), side), token=1, tiled=tiled)
+    return prepare_views(region, side=min(max(longest, SMALLEST), SIDE), token=1, tiled=tiled)
 
 
 def messages(question: Question, given: Sequence[ModelInput], text: str) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ class ChatClient:
         def once() -> dict[str, Any]:
             found = self._whole("/chat/completions", body, cancel)
             if not found.get("choices"):
-                raise Broken("answered with something that is not JSON")
+                raise Broken("answered with something that is no chat completion")
             return found
 
         return self._insist(once, cancel)
@@ -144,7 +144,7 @@ class ChatClient:
             # Asked for a stream, some servers answer at once all the same.
             found = read_json(first + b"".join(lines))
             if not found.get("choices"):
-                raise Broken("answered with something that is not JSON")
+                raise Broken("answered with something that is no chat completion")
             yield from pieces(found, whole=True)
 
     def _whole(

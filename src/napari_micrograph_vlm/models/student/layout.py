@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...attention.token_boxes import resampled
 from ..base import ModelInput
 from .encoder import KINDS_A_REGION, TILE, WHOLE, token_positions
 
@@ -100,8 +101,7 @@ class Layout:
         rows, columns = self.grids[0]
         values: NDArray[np.float64] = shares[: rows * columns].reshape(rows, columns)
         if len(self.grids) > 1:
-            height, width = self.shape
-            values = _overlaps(height, rows) @ values @ _overlaps(width, columns).T
+            values = resampled(values, self.shape)
             values += self._mosaic(shares[rows * columns :])
         total = values.sum()
         if total <= 0:
@@ -114,12 +114,3 @@ class Layout:
         height, width = self.shape
         stacked = shares.reshape(height // rows, width // columns, rows, columns)
         return stacked.transpose(0, 2, 1, 3).reshape(height, width)
-
-
-def _overlaps(fine: int, coarse: int) -> NDArray[np.float64]:
-    """Share of each coarse cell in each fine one, both dividing one length: (fine, coarse)."""
-    low = np.arange(fine)[:, None] / fine
-    left = np.arange(coarse)[None] / coarse
-    shared = np.minimum(low + 1 / fine, left + 1 / coarse) - np.maximum(low, left)
-    overlaps: NDArray[np.float64] = np.clip(shared, 0, None) * coarse
-    return overlaps
