@@ -112,6 +112,34 @@ class FakeModel:
             threshold,
         )
 
+    def features(
+        self,
+        regions: Sequence[Region],
+        *,
+        on_region: Callable[[int], None] | None = None,
+        cancel: Event | None = None,
+    ) -> dict[str, np.ndarray]:
+        rows = []
+        for i, region in enumerate(regions):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
+            rows.append(self.feature_grid(region).reshape(-1, 3).mean(0))
+            if on_region is not None:
+                on_region(i + 1)
+        return {"brightness": np.array(rows, np.float32)}
+
+    def feature_grid(self, region: Region, *, cancel: Event | None = None) -> np.ndarray:
+        """Mean, deviation and maximum of every 8 x 8 pixels."""
+        grey = region.pixels.mean(-1) if region.is_rgb else region.pixels
+        rows, columns = max(grey.shape[0] // 8, 1), max(grey.shape[1] // 8, 1)
+        cells = [
+            list(np.array_split(band, columns, axis=1))
+            for band in np.array_split(grey, rows, axis=0)
+        ]
+        return np.array(
+            [[(c.mean(), c.std(), c.max()) for c in band] for band in cells], np.float32
+        )
+
     def suggestions(self) -> Sequence[str]:
         return ("What does the fake see?",)
 

@@ -1,12 +1,23 @@
-"""Named lists of classes."""
+"""Named lists of classes, each with a sentence that says what it looks like."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 from ..errors import QuestionError
 
-__all__ = ["NFFA_CATEGORIES", "PRESETS", "SEMICONDUCTOR_DEFECTS", "check_labels"]
+__all__ = [
+    "NFFA_CATEGORIES",
+    "PRESETS",
+    "SEMICONDUCTOR_DEFECTS",
+    "LabelClass",
+    "LabelSet",
+    "check_labels",
+    "label_set_of",
+]
 
 NFFA_CATEGORIES: tuple[str, ...] = (
     "biological",
@@ -48,6 +59,86 @@ PRESETS: dict[str, tuple[str, ...]] = {
     "Semiconductor defects": SEMICONDUCTOR_DEFECTS,
 }
 """Label sets to start from: name -> classes."""
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class.
+
+    Attributes
+    ----------
+    name : str
+        What it is called, such as ``"micro-bridge"``.
+    sentence : str
+        What it looks like; may be empty.
+    """
+
+    name: str
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """A named list of classes.
+
+    Attributes
+    ----------
+    name : str
+        What the list is called.
+    classes : tuple of LabelClass
+        At least two, in the order they are listed in.
+
+    Raises
+    ------
+    QuestionError
+        If there are fewer than two classes, a name is empty, or two are the same but for case.
+    """
+
+    name: str
+    classes: tuple[LabelClass, ...]
+
+    def __post_init__(self) -> None:
+        check_labels(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names."""
+        return tuple(each.name for each in self.classes)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What each class looks like; empty where nobody said."""
+        return tuple(each.sentence for each in self.classes)
+
+    @property
+    def digest(self) -> str:
+        """Twelve characters that tell names and sentences from others."""
+        said = repr([(each.name, each.sentence) for each in self.classes])
+        return blake2b(said.encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        classes = [{"name": each.name, "sentence": each.sentence} for each in self.classes]
+        return {"name": self.name, "classes": classes}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LabelSet:
+        """Make it from what :meth:`to_dict` gave."""
+        classes = [LabelClass(one["name"], one.get("sentence", "")) for one in values["classes"]]
+        return cls(values["name"], tuple(classes))
+
+
+def label_set_of(labels: Sequence[str] | LabelSet, name: str = "classes") -> LabelSet:
+    """Return class names as a label set; a label set as it is.
+
+    Raises
+    ------
+    QuestionError
+        As for :func:`check_labels`.
+    """
+    if isinstance(labels, LabelSet):
+        return labels
+    return LabelSet(name, tuple(map(LabelClass, check_labels(labels))))
 
 
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..regions import Region
 from ..results import Answer, Classification, Question
 
-__all__ = ["Model", "ModelInput", "View"]
+__all__ = ["Model", "ModelInput", "Sees", "View", "eyes_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +115,52 @@ class Model(Protocol):
     def suggestions(self) -> Sequence[str]:
         """Return questions that this model is good at, best first."""
         ...
+
+
+@runtime_checkable
+class Sees(Protocol):
+    """A model that shows the features of its image encoder: what heads and searches work on."""
+
+    name: str
+    revision: str
+
+    def features(
+        self,
+        regions: Sequence[Region],
+        *,
+        on_region: Callable[[int], None] | None = None,
+        cancel: Event | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return numbers that say what each whole region shows.
+
+        Returns
+        -------
+        dict of str to (n, F) float32 arrays
+            Blocks of features by name, one row a region; the same names each time.
+        """
+        ...
+
+    def feature_grid(self, region: Region, *, cancel: Event | None = None) -> NDArray[np.float32]:
+        """Return what is shown at each place of a region, seen whole.
+
+        Returns
+        -------
+        (rows, columns, F) float32 array
+            Cells of equal size that cover the region exactly.
+        """
+        ...
+
+
+def eyes_of(model: Model) -> Sees:
+    """Return a model as one that shows its features.
+
+    Raises
+    ------
+    ModelError
+        If it shows none, such as a model behind a server.
+    """
+    if not isinstance(model, Sees):
+        raise ModelError(
+            f"The model {model.name} does not show what it sees; choose one that runs here."
+        )
+    return model

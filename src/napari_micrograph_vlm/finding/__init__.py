@@ -1,0 +1,1 @@
+"""More places that look like one, and what differs between two."""

@@ -1,0 +1,1 @@
+"""What leaves the program: tables, reports for people, figures, and folders beside an image."""

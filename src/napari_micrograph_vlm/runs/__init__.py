@@ -1,0 +1,1 @@
+"""Many regions, slices and files: what is asked of each, a journal on disk, and going on."""

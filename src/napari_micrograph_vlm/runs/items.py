@@ -1,0 +1,125 @@
+"""What a run goes through: items that can be named again, and sources that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..labelling.label_sets import LabelSet
+from ..regions import Box, Region
+
+__all__ = ["Item", "Source", "Task"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that a run looks at.
+
+    Attributes
+    ----------
+    key : str
+        Names it within the run; the same each time its source is listed.
+    source : str
+        Path of the file, or name of the layer.
+    plane : tuple of int
+        Index on the axes that are not rows and columns, such as the slice of a stack.
+    box : Box or None
+        Window in full-resolution pixels of the plane; None: all of it.
+    outline : tuple of (float, float), or None
+        (row, column) vertices of a drawn shape, in the same pixels; None: the box is the region.
+    label : int or None
+        Number of the object, where it came from a labels image.
+    shape_id : str or None
+        :attr:`.regions.Placement.shape_id`, where it was drawn in a window.
+    """
+
+    key: str
+    source: str
+    plane: tuple[int, ...] = ()
+    box: Box | None = None
+    outline: tuple[tuple[float, float], ...] | None = None
+    label: int | None = None
+    shape_id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Item:
+        """Make it from what :meth:`to_dict` gave."""
+        given = dict(values)
+        given["plane"] = tuple(given.get("plane") or ())
+        box, outline = given.get("box"), given.get("outline")
+        given["box"] = None if box is None else (box[0], box[1], box[2], box[3])
+        given["outline"] = None if outline is None else tuple((y, x) for y, x in outline)
+        return cls(**given)
+
+
+class Source(Protocol):
+    """Where items come from.
+
+    ``items`` is quick and lists the same items in the same order each time; ``read`` may be
+    called from several threads at once, and raises a ``MicrographError`` of one sentence for an
+    item that cannot be read. Sources of files can be pickled and sent to another machine.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it, such as a folder or a layer."""
+        ...
+
+    def items(self) -> Iterator[Item]:
+        """List what there is."""
+        ...
+
+    def read(self, item: Item) -> Region:
+        """Read the pixels of an item."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what tells this source from others, ready for JSON."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of every item: questions, a class, or both.
+
+    Attributes
+    ----------
+    questions : tuple of str
+        Asked one after the other, each on its own.
+    label_set : LabelSet or None
+        Classes to choose from; None: no class is wanted.
+    threshold : float
+        A best class less probable than this is called unknown.
+    tiled : bool or None
+        As in :class:`.results.Question`.
+    max_tokens : int
+        Longest answer.
+    """
+
+    questions: tuple[str, ...] = ()
+    label_set: LabelSet | None = None
+    threshold: float = 0.0
+    tiled: bool | None = None
+    max_tokens: int = 48
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {
+            **vars(self),
+            "questions": list(self.questions),
+            "label_set": None if self.label_set is None else self.label_set.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Task:
+        """Make it from what :meth:`to_dict` gave."""
+        given = dict(values)
+        given["questions"] = tuple(given.get("questions") or ())
+        labels = given.get("label_set")
+        given["label_set"] = None if labels is None else LabelSet.from_dict(labels)
+        return cls(**given)
