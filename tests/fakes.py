@@ -8,6 +8,7 @@ from threading import Event
 import numpy as np
 
 from napari_micrograph_vlm.errors import Cancelled, QuestionError
+from napari_micrograph_vlm.labelling import LabelSet, label_set_of
 from napari_micrograph_vlm.models.base import ModelInput
 from napari_micrograph_vlm.models.views import prepare_views
 from napari_micrograph_vlm.regions import Region
@@ -86,12 +87,14 @@ class FakeModel:
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,
         threshold: float = 0.0,
     ) -> Classification:
+        self.labels = labels
+        labels = label_set_of(labels).names
         rows = []
         for i in range(len(regions)):
             if i:

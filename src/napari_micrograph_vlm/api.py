@@ -17,6 +17,7 @@ from .regions import Cutout, Region
 from .results import Answer, Classification, Question, Turn
 
 if TYPE_CHECKING:
+    from .labelling.label_sets import LabelSet
     from .models.base import Model
     from .models.catalog import CatalogEntry
 
@@ -212,7 +213,7 @@ def ask_async(
 
 def classify(
     source: Any,
-    labels: Sequence[str],
+    labels: Sequence[str] | LabelSet | str | PathLike[str],
     regions: Any = None,
     model: Model | str | PathLike[str] | None = None,
     *,
@@ -224,8 +225,9 @@ def classify(
     ----------
     source : as for :func:`ask`
         The micrograph.
-    labels : sequence of str
-        Class names, at least two.
+    labels : sequence of str, LabelSet, or path
+        Class names, at least two; a label set, whose sentences say what each class looks like; or
+        the path of a label-set file, ``.json`` or ``.csv``.
     regions : optional
         One region as for :func:`ask`, or a list of them. Default: the selected shapes of a
         viewer, else the whole.
@@ -245,15 +247,32 @@ def classify(
         With one sentence that says what was wrong and what to do.
     """
     plan = plan_of(source, regions)
+    told = labels_of(labels)
 
     def work(_write: Callable[[str], None], cancel: Event) -> Classification:
-        result = _loaded(model).classify(plan(), labels, cancel=cancel, threshold=threshold)
+        result = _loaded(model).classify(plan(), told, cancel=cancel, threshold=threshold)
         _write(str(result))
         return result
 
     if _would_freeze(source):
         return _start(work, source, echo=True)
     return work(lambda _text: None, Event())
+
+
+def labels_of(labels: Sequence[str] | LabelSet | str | PathLike[str]) -> Sequence[str] | LabelSet:
+    """Return what a model is given for names, a label set or the path of its file.
+
+    Raises
+    ------
+    QuestionError
+        If the file cannot be read or is no label set.
+    """
+    from .labelling.files import is_label_set_file, read_label_set
+    from .labelling.label_sets import LabelSet, check_labels
+
+    if isinstance(labels, PathLike) or (isinstance(labels, str) and is_label_set_file(labels)):
+        labels = read_label_set(labels)
+    return labels.told if isinstance(labels, LabelSet) else check_labels(labels)
 
 
 def plan_of(source: Any, region: Any = None) -> Plan:

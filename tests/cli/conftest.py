@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_micrograph_vlm import api
+from napari_micrograph_vlm.labelling import label_set_of
 from napari_micrograph_vlm.models.views import prepare_views
 from napari_micrograph_vlm.results import Answer, AttentionMap, Classification, Provenance, Word
 
@@ -44,6 +45,8 @@ class FakeModel:
         )
 
     def classify(self, regions, labels, *, on_region=None, cancel=None, threshold=0.0):
+        self.labels = labels
+        labels = label_set_of(labels).names
         row = np.arange(len(labels), 0, -1, dtype=np.float32)
         rows = np.stack([row / row.sum()] * len(regions))
         maps = tuple(corner_map() for _ in regions)

@@ -9,7 +9,7 @@ from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.evaluation import folds
 from napari_micrograph_vlm.evaluation.folds import OTHER, Borrowed, align, measure_folds
 from napari_micrograph_vlm.evaluation.frozen import describe_all, pooled
-from napari_micrograph_vlm.evaluation.heads import (
+from napari_micrograph_vlm.labelling.heads import (
     Settings,
     balanced_weights,
     choose,

@@ -22,7 +22,8 @@ from models.tiny_student import make_region
 from napari_micrograph_vlm import api, load_model
 from napari_micrograph_vlm.attention.relevance import Method, Settings
 from napari_micrograph_vlm.errors import Cancelled, ModelError, QuestionError
-from napari_micrograph_vlm.models import asking, local
+from napari_micrograph_vlm.labelling import LabelClass, LabelSet
+from napari_micrograph_vlm.models import asking, local, weighing
 from napari_micrograph_vlm.models.base import Model
 from napari_micrograph_vlm.models.generation import generate
 from napari_micrograph_vlm.models.loading import revision_of
@@ -221,7 +222,7 @@ def test_many_classes_give_the_map_that_few_give(
 ) -> None:
     region, names = make_region(150, 110), ["crack", "pore", "bridge"]
     few = model.classify([region], names)
-    monkeypatch.setattr(local, "RECORDED_LABELS", 1)
+    monkeypatch.setattr(weighing, "RECORDED_LABELS", 1)
     many = model.classify([region], names)
     np.testing.assert_allclose(many.probabilities, few.probabilities, atol=1e-5)
     np.testing.assert_allclose(many.attention[0].values, few.attention[0].values, atol=1e-4)
@@ -383,3 +384,31 @@ def test_reading_a_long_prompt_stops_within_a_third_of_a_second(tmp_path: Path) 
     took = perf_counter() - stopped_at[0]
     timer.join()
     assert took < 0.3
+
+
+def test_sentences_are_in_the_question_and_without_them_nothing_changes(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions, names = [make_region(150, 110)], ("crack", "pore")
+    asked: list[str] = []
+    prompt = model._prompt
+    monkeypatch.setattr(
+        model, "_prompt", lambda one, tiled: asked.append(one.text) or prompt(one, tiled)
+    )
+    plain = model.classify(regions, names)
+    bare = model.classify(regions, LabelSet("x", tuple(map(LabelClass, names))))
+    np.testing.assert_array_equal(bare.probabilities, plain.probabilities)
+    assert not any("thin" in text for text in asked)
+    asked.clear()
+    said = LabelSet("x", (LabelClass("crack", "thin and jagged"), LabelClass("pore")))
+    found = model.classify(regions, said)
+    assert found.labels == names
+    assert set(asked) == {asking.which_of(names, said.sentences)}
+    assert "- crack: thin and jagged\n- pore\n" in asked[0]
+
+
+def test_sentences_that_are_too_long_together_are_left_out() -> None:
+    names = ("crack", "pore")
+    assert asking.which_of(names, ("", "")) == asking.which_of(names)
+    long = ("dark " * asking.TOLD, "")
+    assert asking.which_of(names, long) == asking.which_of(names)

@@ -15,12 +15,14 @@ import pytest
 from chat_server import ChatServer, Dies, Fails, Stalls
 from napari_micrograph_vlm import api
 from napari_micrograph_vlm.errors import Cancelled, ModelError, QuestionError
+from napari_micrograph_vlm.labelling import LabelClass, LabelSet
 from napari_micrograph_vlm.models.base import Model
 from napari_micrograph_vlm.models.consent import CONSENTS, ConsentNeeded, is_remote
 from napari_micrograph_vlm.models.remote import RemoteModel, client, loading
 from napari_micrograph_vlm.models.remote.address import parse_address
 from napari_micrograph_vlm.models.remote.client import ChatClient
 from napari_micrograph_vlm.models.remote.keys import VARIABLE, key_for
+from napari_micrograph_vlm.models.remote.scoring import Choice, probabilities_of
 from napari_micrograph_vlm.regions import Cutout
 from napari_micrograph_vlm.results import Question, Turn
 
@@ -364,6 +366,30 @@ def test_labels_get_the_probabilities_of_their_letters(server, region):
     assert found.best == ("micro-bridge",)
     np.testing.assert_allclose(found.probabilities[0], [0.2 / 3, 0.2 / 3, 0.8, 0.2 / 3], atol=1e-3)
     assert len(server.requests) == 2  # forwards and backwards
+
+
+def test_sentences_stand_behind_the_names_they_belong_to():
+    asked = []
+    labels = [f"class {i}" for i in range(20)]
+
+    def choose(text):
+        asked.append(text)
+        return Choice("A")
+
+    probabilities_of(labels, choose, [f"looks like {i}" if i != 3 else "" for i in range(20)])
+    lines = [line for text in asked for line in text.splitlines()]
+    assert any(line.endswith(") class 19: looks like 19") for line in lines)
+    assert any(line.endswith(") class 3") for line in lines)
+    assert {line[3:] for line in lines if "class 7" in line} == {"class 7: looks like 7"}
+
+
+def test_a_servers_model_is_told_the_sentences(server, region):
+    server.says = chooses("pore: a small dark hole")
+    said = LabelSet("x", (LabelClass("pore", "a small dark hole"), LabelClass("bridge")))
+    found = model_at(server).classify([region], said)
+    assert found.labels == ("pore", "bridge")
+    assert found.best == ("pore",)
+    assert "A) pore: a small dark hole\nB) bridge\n" in server.requests[0][1]
 
 
 def test_a_liking_for_the_first_letter_does_not_decide(server, region):

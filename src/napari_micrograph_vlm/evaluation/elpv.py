@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
-from .heads import Features, Settings, choose, folds_of
+from ..labelling.heads import Features, Settings, choose, folds_of
 
 __all__ = ["Cells", "load_cells", "main_figures", "measure_elpv", "split", "write_table"]
 

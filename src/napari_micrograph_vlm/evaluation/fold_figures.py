@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .heads import Floats
+from ..labelling.heads import Floats
 from .scores import group_sums, interval_of
 
 __all__ = [

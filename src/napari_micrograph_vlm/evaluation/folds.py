@@ -24,8 +24,17 @@ from ..datasets.synthetic import synthesize
 from ..datasets.synthetic.truth import CATEGORIES
 from ..datasets.teacher_labels import RealPicture
 from ..errors import SourceError
+from ..labelling.heads import (
+    Features,
+    Floats,
+    Head,
+    Settings,
+    balanced_weights,
+    choose,
+    folds_of,
+    indicators,
+)
 from .fold_figures import COMPARED, FEWEST_GROUPS, OTHER, PARTS, Labels, fold_figures, write_table
-from .heads import Features, Floats, Head, Settings, balanced_weights, choose, folds_of, indicators
 
 __all__ = [
     "OTHER",

@@ -1,5 +1,6 @@
-"""Class names: presets, label sets, and checks of a user's own list."""
+"""Label sets: named lists of classes, presets, files, and checks of a user's own list."""
 
-from .label_sets import PRESETS, LabelClass, LabelSet, check_labels, label_set_of
+from .label_sets import LabelClass, LabelSet, check_labels, label_set_of
+from .presets import PRESETS
 
 __all__ = ["PRESETS", "LabelClass", "LabelSet", "check_labels", "label_set_of"]

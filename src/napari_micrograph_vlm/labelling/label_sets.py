@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,7 +13,6 @@ from ..errors import QuestionError
 
 __all__ = [
     "NFFA_CATEGORIES",
-    "PRESETS",
     "SEMICONDUCTOR_DEFECTS",
     "LabelClass",
     "LabelSet",
@@ -54,11 +55,7 @@ SEMICONDUCTOR_DEFECTS: tuple[str, ...] = (
     "edge roughness",
 )
 
-PRESETS: dict[str, tuple[str, ...]] = {
-    "SEM categories (NFFA-Europe)": NFFA_CATEGORIES,
-    "Semiconductor defects": SEMICONDUCTOR_DEFECTS,
-}
-"""Label sets to start from: name -> classes."""
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,10 @@ class LabelClass:
 
     name: str
     sentence: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _clean(self.name))
+        object.__setattr__(self, "sentence", _clean(self.sentence))
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ class LabelSet:
     classes: tuple[LabelClass, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _clean(self.name) or "classes")
+        nameless = next((i for i, one in enumerate(self.classes, 1) if not one.name), None)
+        if nameless is not None:
+            raise QuestionError(f"Class {nameless} has no name; give it one, or remove it.")
         check_labels(self.names)
 
     @property
@@ -109,6 +114,11 @@ class LabelSet:
     def sentences(self) -> tuple[str, ...]:
         """What each class looks like; empty where nobody said."""
         return tuple(each.sentence for each in self.classes)
+
+    @property
+    def told(self) -> Sequence[str] | LabelSet:
+        """What a model is given: the names alone where no class has a sentence."""
+        return self if any(self.sentences) else self.names
 
     @property
     def digest(self) -> str:
@@ -156,7 +166,19 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
         raise QuestionError("Give at least two class names to choose between.")
     seen: set[str] = set()
     for name in names:
-        if name.casefold() in seen:
+        folded = fold(name)
+        if folded in seen:
             raise QuestionError(f"The class name {name!r} is listed twice; remove one.")
-        seen.add(name.casefold())
+        seen.add(folded)
     return names
+
+
+def fold(name: str) -> str:
+    """Return what two ways to write the same name share: neither case nor composed letters."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def _clean(text: str) -> str:
+    """Return one line of text that every file takes."""
+    # A lone surrogate, which a broken file can hold, cannot be written.
+    return _BREAKS.sub(" ", str(text).encode("utf-8", "replace").decode()).strip()

@@ -19,6 +19,9 @@ __all__ = ["LISTED", "SUGGESTIONS", "as_arrays", "checked", "tiles_of", "which_o
 LISTED = 60
 """Most labels that are named in the question; more would make it too long to read."""
 
+TOLD = 4000
+"""Most characters of names and sentences in the question; where there are more, names only."""
+
 SUGGESTIONS = (
     "Describe this micrograph.",
     "What defects are there?",
@@ -60,10 +63,26 @@ def checked(question: Question, family: Family, name: str) -> Question:
     return replace(question, text=text, regions=tuple(question.regions))
 
 
-def which_of(names: Sequence[str]) -> str:
-    """Return the question that labels are answers to."""
+def which_of(names: Sequence[str], sentences: Sequence[str] = ()) -> str:
+    """Return the question that labels are answers to.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The labels.
+    sentences : sequence of str
+        What each looks like, as far as somebody said; empty: nobody did.
+    """
     if len(names) > LISTED:
         return "What is shown in this micrograph? Answer with a few words."
+    if any(sentences) and sum(map(len, names)) + sum(map(len, sentences)) <= TOLD:
+        lines = [
+            f"- {name}: {sentence}" if sentence else f"- {name}"
+            for name, sentence in zip(names, sentences, strict=True)
+        ]
+        return "\n".join(
+            ["Which of these is shown in this micrograph?", *lines, "Answer with the name only."]
+        )
     listed = ", ".join(names[:-1]) + f" or {names[-1]}"
     return f"What is shown in this micrograph: {listed}? Answer with one of these only."
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..labelling.label_sets import LabelSet
 from ..regions import Region
 from ..results import Answer, Classification, Question
 
@@ -103,13 +104,16 @@ class Model(Protocol):
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,
         threshold: float = 0.0,
     ) -> Classification:
-        """Give every region a probability for each label; ``on_region`` counts finished ones."""
+        """Give every region a probability for each label; ``on_region`` counts finished ones.
+
+        Of a label set the sentences are used, too, where the model gains by them.
+        """
         ...
 
     def suggestions(self) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -19,18 +20,20 @@ from ..attention.calibration import key_of, settings_for
 from ..attention.recorder import stoppable
 from ..attention.relevance import Method, Recorded, Settings, maps_of, relevance_of
 from ..errors import Cancelled, ModelError, QuestionError
-from ..labelling import check_labels
+from ..labelling import LabelSet, label_set_of
 from ..regions import Region
 from ..results import Answer, AttentionMap, Classification, Provenance, Question
 from .asking import SUGGESTIONS, as_arrays, checked, tiles_of, which_of
 from .base import ModelInput
 from .families.base import Family, Prompt
+from .features import ShowsTokens
 from .generation import Step, generate
 from .guards import OneAtATime, advice_on_memory, make_room, stop_if, with_less
 from .loading import load
-from .scoring import Calibration, Scores, blank_region, probabilities, score_labels
+from .scoring import Calibration, Scores, blank_region, score_labels
 from .session import Sessions, Started
 from .transcript import Transcript
+from .weighing import weigh
 from .written import Written, recorded_of
 
 __all__ = ["LocalModel"]
@@ -38,11 +41,8 @@ __all__ = ["LocalModel"]
 NEUTRAL = "Write a general description of the image."
 """What is asked to see where a model looks whatever it is asked."""
 
-RECORDED_LABELS = 64
-"""Most labels whose attention is kept at a time."""
 
-
-class LocalModel:
+class LocalModel(ShowsTokens):
     """A large model on this computer; made by :meth:`load`.
 
     It answers by greedy decoding: the same question on the same region gets the same answer.
@@ -228,7 +228,7 @@ class LocalModel:
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,
@@ -236,13 +236,15 @@ class LocalModel:
     ) -> Classification:
         """Give every region a probability for each label.
 
-        A label's score is its log-likelihood as the answer, less that for a grey picture.
+        A label's score is its log-likelihood as the answer to a question that lists the labels,
+        with their sentences where they have some, less that for a grey picture.
         """
         started = perf_counter()
-        names = check_labels(labels)
+        classes = label_set_of(labels)
+        names = classes.names
         if not regions:
             raise QuestionError("Draw a region first.")
-        text = which_of(names)
+        text = which_of(names, classes.sentences)
         rows, maps, tiles = [], list[AttentionMap](), 1
         with self._queue.turn(cancel), stoppable(cancel):
             blank = self._calibration.of(
@@ -279,16 +281,8 @@ class LocalModel:
     ) -> _Weighed:
         """Return the probabilities of labels for one region, the map of the best, and its tiles."""
         prompt = self._prompt(Question(text, (region,)), tiled)
-        few = len(names) <= RECORDED_LABELS
-        scores = self._scores(prompt, names, cancel, recording=few)
-        row = probabilities(scores.likelihoods, blank)
-        best = int(row.argmax())
-        attention, index = scores.attention, best
-        if attention is None:
-            again = self._scores(prompt, names[best : best + 1], cancel, recording=True)
-            attention, index = again.attention, 0
-        assert attention is not None
-        recorded = recorded_of(prompt, attention[index : index + 1], self._shares(prompt))
+        row, attention = weigh(partial(self._scores, prompt, cancel=cancel), names, blank)
+        recorded = recorded_of(prompt, attention, self._shares(prompt))
         settings = Settings(Method.LAYERS, self.relevance.layers)
         weights = relevance_of(recorded, settings)[0]
         tiles = tiles_of(self.family, region, tiled)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import QuestionError
+from ..labelling.label_sets import LabelSet
 from ..regions import Region
 from ..results import Answer, AttentionMap, Classification, Question, Step, Word
 from .base import Model, ModelInput
@@ -135,7 +136,7 @@ class ReasonedModel:
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,

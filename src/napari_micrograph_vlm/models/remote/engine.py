@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ... import __version__
 from ...attention.occlusion import occlusion_maps
 from ...errors import Cancelled, MicrographError, QuestionError
-from ...labelling import check_labels
+from ...labelling import LabelSet, label_set_of
 from ...regions import Region
 from ...results import Answer, AttentionMap, Classification, Provenance, Question
 from ..base import ModelInput
@@ -148,7 +148,7 @@ class RemoteModel:
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,
@@ -156,18 +156,22 @@ class RemoteModel:
     ) -> Classification:
         """Give every region a probability for each label.
 
-        The model chooses among lettered labels, which are put in more than one order since models
-        prefer what comes first. Where the server tells the probabilities of the letters these are
-        used, else how often each label is chosen. Several regions are asked about at a time.
+        The model chooses among lettered labels, with their sentences where they have some. They are
+        put in more than one order since models prefer what comes first. Where the server tells the
+        probabilities of the letters these are used, else how often each label is chosen. Several
+        regions are asked about at a time.
         """
         started = perf_counter()
-        names = check_labels(labels)
+        classes = label_set_of(labels)
+        names, sentences = classes.names, classes.sentences
         if not regions:
             raise QuestionError("Draw a region first.")
 
         def one(region: Region) -> NDArray[np.float64]:
             given = self._given(Question("", (region,)))
-            return probabilities_of(names, lambda text: self._choose(text, region, given, cancel))
+            return probabilities_of(
+                names, lambda text: self._choose(text, region, given, cancel), sentences
+            )
 
         rows: list[NDArray[np.float64]] = []
         for row in in_threads([_bound(one, region) for region in regions], self.at_once, cancel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 from string import ascii_uppercase
@@ -92,7 +92,9 @@ def likelihood_of(answer: str, said: str, tokens: Sequence[Token], *, cut: bool 
     return total if cut or written.strip() == answer.strip() else total + LEAST
 
 
-def probabilities_of(labels: Sequence[str], choose: Callable[[str], Choice]) -> NDArray[np.float64]:
+def probabilities_of(
+    labels: Sequence[str], choose: Callable[[str], Choice], sentences: Sequence[str] = ()
+) -> NDArray[np.float64]:
     """Return the probability of each label, (L,), by having one chosen.
 
     Parameters
@@ -101,14 +103,16 @@ def probabilities_of(labels: Sequence[str], choose: Callable[[str], Choice]) -> 
         At least two. Where there are more than ``GROUP``, each group's winner meets the others.
     choose : callable
         Puts a question and returns the choice.
+    sentences : sequence of str
+        What each label looks like, as far as somebody said; empty: nobody did.
     """
     if len(labels) <= GROUP:
-        return _among(labels, choose)
+        return _among(labels, choose, sentences)
     # As equal in size as possible: the last group must not be a single label.
     groups = np.array_split(np.arange(len(labels)), -(-len(labels) // GROUP))
-    inside = [_among([labels[i] for i in group], choose) for group in groups]
+    inside = [_among(_at(labels, group), choose, _at(sentences, group)) for group in groups]
     winners = [int(group[p.argmax()]) for group, p in zip(groups, inside, strict=True)]
-    final = probabilities_of([labels[i] for i in winners], choose)
+    final = probabilities_of(_at(labels, winners), choose, _at(sentences, winners))
     found = np.zeros(len(labels))
     for group, p, share in zip(groups, inside, final, strict=True):
         found[group] = share * p / p.max()
@@ -116,13 +120,19 @@ def probabilities_of(labels: Sequence[str], choose: Callable[[str], Choice]) -> 
     return result
 
 
-def _among(labels: Sequence[str], choose: Callable[[str], Choice]) -> NDArray[np.float64]:
+def _at(texts: Sequence[str], places: Iterable[int]) -> list[str]:
+    return [texts[i] for i in places] if texts else []
+
+
+def _among(
+    labels: Sequence[str], choose: Callable[[str], Choice], sentences: Sequence[str]
+) -> NDArray[np.float64]:
     """Put up to ``GROUP`` labels in several orders and return the mean, (L,)."""
     count = len(labels)
     logs, votes, asked = np.zeros(count), np.zeros(count), 0
     while asked < ASKED:
         order = _order(count, asked)
-        choice = choose(_question([labels[i] for i in order]))
+        choice = choose(_question(_at(labels, order), _at(sentences, order)))
         asked += 1
         letters = _letters(choice.top, count)
         if letters is not None:
@@ -130,7 +140,7 @@ def _among(labels: Sequence[str], choose: Callable[[str], Choice]) -> NDArray[np
             if asked == ORDERS and not votes.any():
                 return _softmax(logs / ORDERS)
             continue
-        said = _chosen(choice.text, [labels[i] for i in order])
+        said = _chosen(choice.text, _at(labels, order))
         if said is not None:
             votes[order[said]] += 1
     # Half a vote for everybody: four votes of four are no certainty.
@@ -144,8 +154,12 @@ def _order(count: int, turn: int) -> NDArray[np.int64]:
     return order[::-1] if turn % 2 else order
 
 
-def _question(labels: Sequence[str]) -> str:
-    lines = [f"{letter}) {label}" for letter, label in zip(ascii_uppercase, labels, strict=False)]
+def _question(labels: Sequence[str], sentences: Sequence[str]) -> str:
+    told = [f": {sentence}" if sentence else "" for sentence in sentences or [""] * len(labels)]
+    lines = [
+        f"{letter}) {label}{sentence}"
+        for letter, label, sentence in zip(ascii_uppercase, labels, told, strict=False)
+    ]
     return "\n".join(
         ["Which of these describes the picture best?", *lines, "Answer with the letter only."]
     )

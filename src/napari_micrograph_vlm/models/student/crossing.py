@@ -16,7 +16,11 @@ __all__ = ["MaskedCrossAttention", "mask_cross_attention"]
 
 
 class MaskedCrossAttention(BlipTextSelfAttention):
-    """Cross-attention that heeds its mask, under whichever name it comes."""
+    """Cross-attention that heeds its mask, under whichever name it comes.
+
+    Rows of text may outnumber images: then as many rows in turn, such as all answers to one
+    question, look at each image, whose keys and values need not be repeated for them.
+    """
 
     def forward(  # type: ignore[override]
         self,
@@ -28,12 +32,24 @@ class MaskedCrossAttention(BlipTextSelfAttention):
     ) -> tuple[Tensor, Tensor]:
         """Attend to the image tokens for which the additive mask is 0."""
         mask = attention_mask if encoder_attention_mask is None else encoder_attention_mask
+        rows, length, width = hidden_states.shape
+        images = rows if encoder_hidden_states is None else len(encoder_hidden_states)
+        each = rows // images
+        if each > 1:
+            # No token of text sees another here: those of all rows of an image are one row.
+            hidden_states = hidden_states.reshape(images, each * length, width)
+            # Every token sees the same of its image.
+            mask = None if mask is None else mask[::each, :, :1]
         context, shares = super().forward(
             hidden_states,
             encoder_hidden_states=encoder_hidden_states,
             encoder_attention_mask=mask,
             **kwargs,
         )
+        if each > 1:
+            context = context.reshape(rows, length, -1)
+            parts = shares.unflatten(2, (each, length)).transpose(1, 2)
+            shares = parts.reshape(rows, shares.shape[1], length, -1)
         return context, shares
 
 

@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 
 from ... import __version__
 from ...errors import QuestionError
-from ...labelling import check_labels
+from ...labelling import LabelSet, label_set_of
 from ...regions import Region
 from ...results import Answer, AttentionMap, Classification, Provenance, Question, Turn
 from ..base import ModelInput
 from ..guards import OneAtATime, advice_on_memory, stop_if
 from ..views import prepare_views
-from .encoder import REGIONS
+from .asking import Asked, check_regions
+from .features import grid_of, rows_of
 from .loading import choose_device, load_parts, revision_of
+from .many import answer_all, weigh_all
 from .modeling import MvaemaModel
-from .physical import Expander, plain, scale_of
+from .physical import plain
 from .processing import MvaemaProcessor
 from .refusal import refusal_of
 from .scoring import label_questions, score_answers, score_labels
 from .seeing import Eyes, Seen
 from .threads import one_thread
-from .wording import Scribe, maps_of
+from .wording import maps_of
 from .writing import hidden_tokens, write
 
 __all__ = ["Student"]
@@ -111,19 +113,8 @@ class Student:
     ) -> Answer:
         """Answer a question; see :meth:`napari_micrograph_vlm.models.Model.ask`."""
         started = perf_counter()
-        # A lone surrogate, which a console can hold, is no text that a tokenizer takes.
-        text = question.text.strip().encode("utf-8", "replace").decode()
-        if not text:
-            raise QuestionError("Type a question first.")
-        _check_regions(question.regions)
-        longest = self._max_length
-        most = max(min(max_tokens, longest // 2), 1)
-        # The model has never read the lengths that follow its own words.
-        turns = [Turn(turn.question, plain(turn.answer)) for turn in question.turns]
-        dialogue = self.processor.encode_dialogue(turns, text, max_length=longest - most)
-        expander = Expander(scale_of(question.regions), text)
-        calibration = self.model.config.answer_calibration
-        scribe = Scribe(self.processor.detokenizer(), expander, on_text, calibration)
+        asked = Asked.of(question, self.processor, self.model.config, max_tokens, on_text)
+        scribe = asked.scribe
         with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
             with one_thread():
@@ -131,18 +122,8 @@ class Student:
             if refusal is not None:
                 if on_text is not None:
                     on_text(refusal.text)
-                return Answer(
-                    question=text,
-                    text=refusal.text,
-                    regions=tuple(question.regions),
-                    attention=refusal.maps,
-                    words=refusal.words,
-                    confidence=refusal.confidence,
-                    provenance=self._provenance(started, seen.layouts[0].tiles),
-                    turns=question.turns,
-                    tiled=question.tiled,
-                )
-            writer = write(self.model, seen.memory, dialogue.ids, most, self._hidden)
+                return asked.refused(refusal, self._provenance(started, seen.layouts[0].tiles))
+            writer = write(self.model, seen.memory, asked.ids, asked.most, self._hidden)
             with one_thread():
                 while True:
                     stop_if(cancel, scribe.text)
@@ -151,17 +132,23 @@ class Student:
                         break
                     scribe.push(step)
             scribe.finish()
-        return Answer(
-            question=text,
-            text=scribe.text,
-            regions=tuple(question.regions),
-            attention=scribe.maps(seen.layouts),
-            words=scribe.words(seen.layouts),
-            confidence=scribe.confidence,
-            provenance=self._provenance(started, seen.layouts[0].tiles),
-            turns=question.turns,
-            tiled=question.tiled,
-        )
+        return asked.written(seen, self._provenance(started, seen.layouts[0].tiles))
+
+    def ask_many(
+        self, questions: Sequence[Question], *, max_tokens: int = 48, cancel: Event | None = None
+    ) -> list[Answer]:
+        """Answer questions, each on its own; see :func:`..many.ask_many`."""
+        started = perf_counter()
+        asked = [Asked.of(q, self.processor, self.model.config, max_tokens) for q in questions]
+        novelty = self.model.novelty if self.check_pictures else None
+        stop = partial(stop_if, cancel)
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            found = list(answer_all(self.model, self._eyes, asked, self._hidden, novelty, stop))
+        answers = []
+        for one, (seen, refusal) in zip(asked, found, strict=True):
+            at = self._provenance(started, seen.layouts[0].tiles, len(asked))
+            answers.append(one.written(seen, at) if refusal is None else one.refused(refusal, at))
+        return answers
 
     def score(
         self, question: Question, answers: Sequence[str], cancel: Event | None = None
@@ -182,7 +169,7 @@ class Student:
         (L,) float64 array
             Log-likelihood of each answer and its end.
         """
-        _check_regions(question.regions)
+        check_regions(question.regions)
         turns = [Turn(turn.question, plain(turn.answer)) for turn in question.turns]
         rows = [
             self.processor.encode_dialogue(
@@ -200,7 +187,7 @@ class Student:
     def classify(
         self,
         regions: Sequence[Region],
-        labels: Sequence[str],
+        labels: Sequence[str] | LabelSet,
         *,
         on_region: Callable[[int], None] | None = None,
         cancel: Event | None = None,
@@ -210,9 +197,12 @@ class Student:
 
         A label's score is the log-likelihood of the answer that names it, less (for labels the
         model was not taught) its log-likelihood without a picture.
+        Sentences are not read: on 260 synthetic pictures of 20 classes under names it was not
+        taught, names alone were right 47 times, the best mixture with sentences 55 times, sentences
+        alone 46 times (26 by chance).
         """
         started = perf_counter()
-        names = check_labels(labels)
+        names = label_set_of(labels).names
         if not regions:
             raise QuestionError("Draw a region first.")
         temperature = self.model.config.temperature
@@ -244,12 +234,54 @@ class Student:
             threshold=threshold,
         )
 
+    def classify_many(
+        self,
+        regions: Sequence[Region],
+        labels: Sequence[str] | LabelSet,
+        *,
+        threshold: float = 0.0,
+        cancel: Event | None = None,
+    ) -> Classification:
+        """Give every region a probability for each label; see :func:`..many.classify_many`."""
+        started = perf_counter()
+        names = label_set_of(labels).names
+        if not regions:
+            raise QuestionError("Draw a region first.")
+        stop = partial(stop_if, cancel)
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            with one_thread():
+                prior = self._prior(names, stop)
+            shares, maps, tiles = weigh_all(
+                self.model, self.processor, self._eyes, regions, names, prior, stop
+            )
+        at = self._provenance(started, tiles)
+        return Classification(names, shares, tuple(regions), tuple(maps), at, threshold)
+
+    def features(
+        self,
+        regions: Sequence[Region],
+        *,
+        on_region: Callable[[int], None] | None = None,
+        cancel: Event | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return numbers that say what regions show; see :class:`..base.Sees`."""
+        if not regions:
+            raise QuestionError("Draw a region first.")
+        look = partial(self._eyes.whole, check=partial(stop_if, cancel))
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            return rows_of(self.model, look, regions, on_region)
+
+    def feature_grid(self, region: Region, *, cancel: Event | None = None) -> NDArray[np.float32]:
+        """Return what is shown at each place of a region; see :class:`..base.Sees`."""
+        with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
+            return grid_of(self.model, *self._eyes.whole(region, partial(stop_if, cancel)))
+
     @property
     def _max_length(self) -> int:
         return int(self.model.config.text_config.max_position_embeddings)
 
-    def _provenance(self, started: float, tiles: int) -> Provenance:
-        seconds = perf_counter() - started
+    def _provenance(self, started: float, tiles: int, answers: int = 1) -> Provenance:
+        seconds = (perf_counter() - started) / answers
         return Provenance(self.name, self.revision, self.device, seconds, __version__, tiles=tiles)
 
     def _look(
@@ -267,13 +299,3 @@ class Student:
             return torch.zeros(len(labels), device=self.model.device)
         nothing = self._eyes.nothing().memory
         return share * score_labels(self.model, self.processor, nothing, labels, check)[0]
-
-
-def _check_regions(regions: Sequence[Region]) -> None:
-    if not regions:
-        raise QuestionError("Draw a region first.")
-    if len(regions) > REGIONS:
-        raise QuestionError(
-            f"The bundled model compares two regions at most, not {len(regions)}; "
-            "choose two of them, or ask about each alone."
-        )

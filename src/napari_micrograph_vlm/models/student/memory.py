@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
@@ -28,6 +31,43 @@ class ImageMemory:
 
     layers: list[tuple[Tensor, Tensor]]
     mask: Tensor | None
+
+    @classmethod
+    def together(cls, memories: Sequence[ImageMemory]) -> ImageMemory:
+        """Return one memory of several images, the shorter ones padded at the end."""
+        lengths = [memory.layers[0][0].shape[2] for memory in memories for _ in memory.layers[0][0]]
+        longest = max(lengths)
+        layers = []
+        for parts in zip(*(memory.layers for memory in memories), strict=True):
+            sides = zip(*parts, strict=True)
+            key, value = (
+                torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[2])) for each in side])
+                for side in sides
+            )
+            layers.append((key, value))
+        if min(lengths) == longest and all(memory.mask is None for memory in memories):
+            return cls(layers, None)
+        places = torch.arange(longest, device=layers[0][0].device)
+        seen = [
+            F.pad(m.mask, (0, longest - m.mask.shape[1]))
+            if m.mask is not None
+            else (places < m.layers[0][0].shape[2]).expand(len(m.layers[0][0]), -1)
+            for m in memories
+        ]
+        return cls(layers, torch.cat(seen))
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return len(self.layers[0][0])
+
+    @property
+    def tokens(self) -> list[int]:
+        """How many tokens of each image have a place; what pads it comes after them."""
+        length = self.layers[0][0].shape[2]
+        if self.mask is None:
+            return [length - 1] * self.images
+        return (self.mask.sum(1) - 1).tolist()
 
     def rows(self, index: Tensor | None) -> ImageMemory:
         """Return a memory whose row ``i`` is row ``index[i]`` of this one."""

@@ -14,9 +14,18 @@ from .modeling import MvaemaModel
 from .processing import Dialogue, MvaemaProcessor
 from .writing import fork, read_prefix
 
-__all__ = ["LABELS_AT_ONCE", "LabelQuestion", "label_questions", "score_answers", "score_labels"]
+__all__ = [
+    "LABELS_AT_ONCE",
+    "LabelQuestion",
+    "label_questions",
+    "score_answers",
+    "score_labels",
+    "score_labels_of_each",
+]
 
 LABELS_AT_ONCE = 64
+ROWS_AT_ONCE = 160
+"""Answers that are read in one pass, of all regions together."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +132,22 @@ def score_answers(
     attention : (K, N) float tensor
         Where the decoder looked when it predicted the label's tokens.
     """
-    start = rows[0].answer_start
-    prefix = read_prefix(model, memory, rows[0].ids[:start])
+    scores, attention = score_answers_of_each(model, memory, rows)
+    return scores[0], attention[0]
+
+
+def score_answers_of_each(
+    model: MvaemaModel, memory: ImageMemory, rows: Sequence[Dialogue]
+) -> tuple[Tensor, Tensor]:
+    """Score the same answers for each of several images.
+
+    Returns
+    -------
+    scores, attention : (B, K) and (B, K, N) float tensors
+        As :func:`score_answers` gives them for one image.
+    """
+    images, start = memory.images, rows[0].answer_start
+    prefix = read_prefix(model, memory, [rows[0].ids[:start]] * images)
     answers = [row.ids[start:] for row in rows]
     length = max(map(len, answers))
     device = model.device
@@ -137,21 +160,27 @@ def score_answers(
         device=device,
     )  # fmt: skip
     arguments = memory.arguments() | {"past_key_values": fork(prefix.cache, len(rows))}
+    if memory.mask is not None:
+        arguments["encoder_attention_mask"] = memory.mask.repeat_interleave(len(rows), 0)
     read = model.decoder.bert(
-        input_ids=ids[:, :-1],
+        input_ids=ids[:, :-1].repeat(images, 1),
         is_decoder=True,
         use_cache=True,
         output_attentions=True,
         **arguments,
     )
-    first = prefix.logits.float().log_softmax(-1).expand(len(rows), 1, -1)
+    first = prefix.logits.float().log_softmax(-1)[:, None, None].expand(-1, len(rows), 1, -1)
     later = model.decoder.cls(read.last_hidden_state).float().log_softmax(-1)
-    likelihood = torch.cat([first, later], dim=1).gather(2, ids[..., None])[..., 0]
-    scores = (likelihood * real).sum(1)
-    shown = model.shown_attention(read.cross_attentions)
-    shown = torch.cat([prefix.attention.expand(len(rows), 1, -1), shown], dim=1)
+    later = later.unflatten(0, (images, len(rows)))
+    wanted = ids.expand(images, -1, -1)
+    likelihood = torch.cat(
+        [first.gather(3, wanted[..., :1, None]), later.gather(3, wanted[..., 1:, None])], dim=2
+    )[..., 0]
+    scores = (likelihood * real).sum(2)
+    shown = model.shown_attention(read.cross_attentions).unflatten(0, (images, len(rows)))
+    shown = torch.cat([prefix.attention[:, None, None].expand(-1, len(rows), 1, -1), shown], dim=2)
     weight = marked.to(shown.dtype)[..., None]
-    attention = (shown * weight).sum(1) / weight.sum(1).clamp_min(1)
+    attention = (shown * weight).sum(2) / weight.sum(1).clamp_min(1)
     return scores, attention
 
 
@@ -182,17 +211,34 @@ def score_labels(
     scores, attention : (K,) and (K, N) float tensors
         Mean over the questions, as :func:`score_answers` gives them.
     """
+    scores, attention = score_labels_of_each(model, processor, memory, labels, check)
+    return scores[0], attention[0]
+
+
+def score_labels_of_each(
+    model: MvaemaModel,
+    processor: MvaemaProcessor,
+    memory: ImageMemory,
+    labels: Sequence[str],
+    check: Callable[[], None],
+) -> tuple[Tensor, Tensor]:
+    """Score labels for each of several images.
+
+    Returns
+    -------
+    scores, attention : (B, K) and (B, K, N) float tensors
+        As :func:`score_labels` gives them for one image.
+    """
     questions, _ = label_questions(labels, model.config.domain or {})
     longest = int(model.config.text_config.max_position_embeddings)
+    at_once = max(min(LABELS_AT_ONCE, ROWS_AT_ONCE // memory.images), 1)
     scores, attention = [], []
     for question in questions:
         rows = dialogues(processor, question, longest)
-        for start in range(0, len(rows), LABELS_AT_ONCE):
+        some = []
+        for start in range(0, len(rows), at_once):
             check()
-            some = score_answers(model, memory, rows[start : start + LABELS_AT_ONCE])
-            scores.append(some[0])
-            attention.append(some[1])
-    return (
-        torch.cat(scores).view(len(questions), -1).mean(0),
-        torch.cat(attention).view(len(questions), len(labels), -1).mean(0),
-    )
+            some.append(score_answers_of_each(model, memory, rows[start : start + at_once]))
+        scores.append(torch.cat([one for one, _ in some], dim=1))
+        attention.append(torch.cat([one for _, one in some], dim=1))
+    return torch.stack(scores).mean(0), torch.stack(attention).mean(0)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
 from ...regions import Region
 from ..base import ModelInput, View
+from .batches import alike, shared_out
 from .layout import Layout
 from .memory import ImageMemory
 from .modeling import MvaemaModel
@@ -51,6 +54,11 @@ class Seen:
     layouts: tuple[Layout, ...]
     memory: ImageMemory
     wholes: tuple[torch.Tensor, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of all regions."""
+        return sum(layout.tokens for layout in self.layouts)
 
 
 class Eyes:
@@ -100,6 +108,87 @@ class Eyes:
         check()
         return self._see([self._prepare(region, False) for region in regions], check)
 
+    def look_at_all(
+        self,
+        asked: Sequence[tuple[Sequence[Region], bool | None]],
+        check: Callable[[], None],
+    ) -> list[Seen]:
+        """Encode several regions, or pairs, each on its own but computed together.
+
+        Parameters
+        ----------
+        asked : sequence of (regions, tiled)
+            One region, tiled or not, or two, which are seen whole.
+        check : callable
+            Called in between; raises to stop.
+        """
+        check()
+        given = [
+            [self._prepare(region, tiled if len(regions) == 1 else False) for region in regions]
+            for regions, tiled in asked
+        ]
+        keys = [_key(each) for each in given]
+        found = {key: self._kept[key] for key in keys if key in self._kept}
+        fresh = {k: each for k, each in zip(keys, given, strict=True) if k not in found}
+        shown = self._show(fresh, check)
+        layouts = {
+            key: tuple(Layout.of(one, self._model.config.token_size) for one in each)
+            for key, each in fresh.items()
+        }
+        names = list(fresh)
+        for group in alike([len(shown[key][0]) for key in names]):
+            check()
+            some = [names[i] for i in group]
+            with one_thread():
+                seen = self._remember_all([(layouts[key], *shown[key]) for key in some])
+            found |= dict(zip(some, seen, strict=True))
+        for key in keys:
+            _keep(self._kept, key, found[key])
+        check()
+        return [found[key] for key in keys]
+
+    def _show(
+        self, fresh: Mapping[Key, Sequence[ModelInput]], check: Callable[[], None]
+    ) -> dict[Key, tuple[torch.Tensor, tuple[torch.Tensor, ...]]]:
+        """Return the backbone features of all tokens, and those of each whole region."""
+        views = {
+            digest: view
+            for key, each in fresh.items()
+            for digests, one in zip(key, each, strict=True)
+            for digest, view in zip(digests, one.views, strict=True)
+        }
+        features = {name: self._wholes[name] for name in views if name in self._wholes}
+        left = [name for name in views if name not in features]
+        if self._model.device.type == "cpu":
+            # Several together take longer: what passes between layers no longer stays in cache.
+            works = [partial(self._backbone, [views[name].pixels]) for name in left]
+            features |= dict(zip(left, shared_out(works, check), strict=True))
+        else:
+            left.sort(key=lambda name: views[name].pixels.shape)
+            for pictures in _alike([views[name].pixels for name in left]):
+                check()
+                some, left = left[: len(pictures)], left[len(pictures) :]
+                parts = self._backbone(pictures).chunk(len(pictures))
+                features |= dict(zip(some, parts, strict=True))
+        for key in fresh:
+            for digests in key:
+                _keep(self._wholes, digests[0], features[digests[0]])
+        return {
+            key: (
+                torch.cat([features[name] for digests in key for name in digests]),
+                tuple(features[digests[0]] for digests in key),
+            )
+            for key in fresh
+        }
+
+    def whole(self, region: Region, check: Callable[[], None]) -> tuple[Layout, torch.Tensor]:
+        """Return the layout of a region that is not tiled, and its backbone features, (N, F)."""
+        check()
+        given = self._prepare(region, False)
+        with one_thread():
+            tokens = self._whole(given.views[0], _digest(given.views[0]))
+        return Layout.of(given, self._model.config.token_size), tokens
+
     def nothing(self) -> Seen:
         """Return how a picture without content is seen: every token has the mean features."""
         if self._nothing is None:
@@ -111,7 +200,7 @@ class Eyes:
         return self._nothing
 
     def _see(self, given: Sequence[ModelInput], check: Callable[[], None]) -> Seen:
-        key = tuple(tuple(map(_digest, each.views)) for each in given)
+        key = _key(given)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -147,13 +236,35 @@ class Eyes:
     def _remember(
         self, layouts: tuple[Layout, ...], features: torch.Tensor, wholes: tuple[torch.Tensor, ...]
     ) -> Seen:
+        return self._remember_all([(layouts, features, wholes)])[0]
+
+    def _remember_all(
+        self, shown: Sequence[tuple[tuple[Layout, ...], torch.Tensor, tuple[torch.Tensor, ...]]]
+    ) -> list[Seen]:
         device = self._model.device
-        positions = torch.cat([layout.positions() for layout in layouts])
-        kinds = torch.cat([layout.kinds(region) for region, layout in enumerate(layouts)])
+        lengths = [len(features) for _, features, _ in shown]
+        positions = [torch.cat([one.positions() for one in layouts]) for layouts, _, _ in shown]
+        kinds = [
+            torch.cat([layout.kinds(region) for region, layout in enumerate(layouts)])
+            for layouts, _, _ in shown
+        ]
+        mask = None
+        if min(lengths) < max(lengths):
+            mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).to(device)
         embeddings = self._model.encode(
-            features[None], positions[None].to(device), kinds[None].to(device)
+            pad_sequence([features for _, features, _ in shown], batch_first=True),
+            pad_sequence(positions, batch_first=True).to(device),
+            pad_sequence(kinds, batch_first=True).to(device),
+            mask,
         )
-        return Seen(layouts, self._model.remember(embeddings), wholes)
+        return [
+            Seen(layouts, self._model.remember(embeddings[i : i + 1, : length + 1]), wholes)
+            for i, ((layouts, _, wholes), length) in enumerate(zip(shown, lengths, strict=True))
+        ]
+
+
+def _key(given: Sequence[ModelInput]) -> Key:
+    return tuple(tuple(map(_digest, each.views)) for each in given)
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
