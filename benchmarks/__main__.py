@@ -1,6 +1,7 @@
 """Measure everything: ``python -m benchmarks [--json FILE] [--model NAME] [--only GROUP]``.
 
-``python -m benchmarks gpu [--tiny]`` measures large models on a graphics card instead.
+``python -m benchmarks throughput [--small]`` measures batch runs only; ``python -m benchmarks gpu
+[--tiny]`` measures large models on a graphics card instead.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from pathlib import Path
 from . import answers, imports, stall
 from .table import Row, print_table
 
-GROUPS = ("imports", "window", "answers", "large")
+GROUPS = ("imports", "window", "answers", "large", "throughput")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "gpu"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "gpu", "throughput"), default="all")
     parser.add_argument("--tiny", action="store_true", help="gpu: small models on any computer")
+    parser.add_argument("--small", action="store_true", help="throughput: see that it runs")
     parser.add_argument("--json", type=Path, help="also write the rows there")
     parser.add_argument("--model", help="name or folder; the bundled student by default")
     parser.add_argument("--only", choices=GROUPS, help="one group of measurements")
@@ -30,6 +32,8 @@ def main() -> None:
 
         rows += gpu.measure(chosen.tiny)
         chosen.only = "gpu"
+    if chosen.what == "throughput":
+        chosen.only = "throughput"
     if chosen.only in (None, "imports"):
         rows += imports.measure()
     if chosen.only in (None, "window"):
@@ -40,6 +44,10 @@ def main() -> None:
         from . import large
 
         rows += large.measure()
+    if chosen.only in (None, "throughput"):
+        from . import throughput
+
+        rows += throughput.measure(chosen.model, chosen.small)
     print_table(rows)
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([row.to_dict() for row in rows], indent=1) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from .. import __version__
 from ..results import AttentionMap
 from .items import Item, Task
 
-__all__ = ["Finding", "Run", "Said", "Status"]
+__all__ = ["Finding", "Run", "Said", "Status", "differences"]
 
 
 class Status(StrEnum):
@@ -143,3 +143,22 @@ class Run:
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Make it from what :meth:`to_dict` gave."""
         return cls(**{**values, "task": Task.from_dict(values["task"])})
+
+
+def differences(one: Run, other: Run) -> list[str]:
+    """Name what keeps a run from going on with another, each ready for "a run with ..."."""
+    pairs: list[tuple[str, Any, Any]] = [
+        ("another model", one.model, other.model),
+        ("other weights of the model", one.revision, other.revision),
+        ("other pictures or tiles", _plain(one.source), _plain(other.source)),
+        ("other questions", one.task.questions, other.task.questions),
+        ("other classes", one.task.label_set, other.task.label_set),
+    ]
+    mine, theirs = (replace(run.task, questions=(), label_set=None) for run in (one, other))
+    pairs.append(("other settings", mine, theirs))
+    found = [name for name, before, now in pairs if before != now]
+    return found or ["other settings"]
+
+
+def _plain(values: Any) -> Any:
+    return json.loads(json.dumps(dict(values)))

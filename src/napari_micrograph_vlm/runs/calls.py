@@ -1,0 +1,185 @@
+"""The public function for many regions, slices and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from .journal import MEMORY, SUFFIX, Journal
+from .journal_errors import JournalError, NotBegunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..labelling.label_sets import LabelSet
+    from ..models.base import Model
+    from .findings import Run
+    from .progress import Progress
+
+__all__ = ["batch", "beside", "counted_once", "next_journal", "table_of"]
+
+
+def batch(
+    source: Any,
+    labels: Sequence[str] | LabelSet | str | PathLike[str] | None = None,
+    questions: str | Sequence[str] = (),
+    *,
+    model: Model | str | PathLike[str] | None = None,
+    journal: str | PathLike[str] | None = None,
+    threshold: float = 0.0,
+    pattern: str = "**/*",
+    tiles: int | None = None,
+    overlap: int | None = None,
+    axis: int | None = None,
+    regions: Sequence[Any] | None = None,
+    objects: Any = None,
+    tiled: bool | None = None,
+    max_tokens: int = 48,
+    on_progress: Callable[[Progress], None] | None = None,
+    pause: Event | None = None,
+    cancel: Event | None = None,
+) -> pd.DataFrame:
+    """Classify many regions, slices or files, ask about them, or both.
+
+    Parameters
+    ----------
+    source : path, array or Source
+        A folder of pictures with the folders in it, a file, an array, or a source.
+    labels : sequence of str, LabelSet, str or path, optional
+        Classes to choose from: names, a label set, or the file of one.
+    questions : str or sequence of str
+        Asked about every item.
+    model : Model or str, optional
+        A loaded model or its name. Default: the bundled student.
+    journal : path, optional
+        File that every finding is written to as soon as it is there; call again with the same
+        file to go on after a stop. Default: kept in memory only.
+    threshold : float
+        A best class less probable than this is called unknown.
+    pattern : str
+        Which files of a folder, such as ``"**/*.tif"``.
+    tiles, overlap : int, optional
+        Cut pictures into tiles of this side, which share so many pixels with their neighbours
+        (an eighth of the side by default). Empty ones are left out, and what two neighbours saw
+        in the strip they share is one row.
+    axis : int, optional
+        Go through a stack slice by slice along this axis.
+    regions : sequence, optional
+        Boxes ``(y0, x0, y1, x1)`` or (N, 2) vertices on an array or file.
+    objects : array of int, optional
+        Labels: every object of an array or file is a region.
+    tiled : bool, optional
+        Whether the model looks at each region in tiles of its own; None: where it is large.
+    max_tokens : int
+        Longest answer.
+    on_progress : callable, optional
+        Called with a ``Progress`` after every few items.
+    pause, cancel : threading.Event, optional
+        While ``pause`` is set, the run waits; ``cancel`` ends it, and what was done stays.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an item; ``class`` is a person's where the journal holds one.
+
+    Raises
+    ------
+    MicrographError
+        With one sentence that says what was wrong and what to do.
+    Cancelled
+        If ``cancel`` was set.
+
+    Examples
+    --------
+    >>> table = batch("wafer", ["pore", "crack", "no defect"])  # doctest: +SKIP
+    """
+    from ..api import load_model
+    from .choosing import source_of, tiles_of
+    from .items import Task
+    from .run import run_batch, run_of
+
+    given = source_of(
+        source,
+        pattern=pattern,
+        tiles=tiles_of(tiles, overlap),
+        axis=axis,
+        regions=regions,
+        objects=objects,
+    )
+    asked = (questions,) if isinstance(questions, str) else tuple(questions)
+    task = Task(asked, _label_set(labels), threshold, tiled, max_tokens)
+    loaded = load_model(model) if model is None or isinstance(model, (str, PathLike)) else model
+    place = MEMORY if journal is None else str(journal)
+    with Journal.create(place, run_of(given, task, loaded)) as book:
+        run_batch(given, task, loaded, book, on_progress=on_progress, pause=pause, cancel=cancel)
+        return table_of(book)
+
+
+def table_of(journal: Journal) -> pd.DataFrame:
+    """Return a journal as a table; of a run in tiles, what neighbours saw twice is one row."""
+    from ..reporting.table import frame_of
+
+    frame = frame_of(journal)
+    stands = counted_once(journal)
+    return frame[~frame["key"].isin(stands)].reset_index(drop=True) if stands else frame
+
+
+def counted_once(journal: Journal) -> dict[str, str]:
+    """Return :func:`.merge.same_places` of a run in tiles; nothing for any other run."""
+    from .merge import same_places
+
+    return same_places(journal.findings()) if journal.run.source.get("tiles") else {}
+
+
+def beside(source: str | Path) -> Path:
+    """Return where the journal of a folder or file lies unless somebody names another file."""
+    path = Path(source).expanduser().absolute()
+    return path.with_name(f"{path.name}{SUFFIX}")
+
+
+def next_journal(path: Path, run: Run) -> tuple[Path, str]:
+    """Choose the file for a run where nobody named one.
+
+    The first of ``x.journal``, ``x-2.journal``, ... that holds the same run, to go on with it, or
+    does not exist yet.
+
+    Returns
+    -------
+    (Path, str)
+        The file, and a sentence where it is not the first one: why this is a new run.
+    """
+    from .findings import differences
+
+    said = ""
+    number, chosen = 1, path
+    while chosen.exists():
+        try:
+            with Journal.open(chosen) as journal:
+                if journal.run.digest == run.digest:
+                    return chosen, ""
+                if not said:
+                    unlike = " and ".join(differences(journal.run, run))
+                    said = f"{path.name} holds a run with {unlike}, so this is a new run"
+        except NotBegunError:
+            return chosen, said and f"{said}; its journal is {chosen.name}."
+        except JournalError:
+            # Not ours or broken: left alone.
+            said = said or f"{path.name} is no journal that can be gone on with"
+        number += 1
+        chosen = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return chosen, said and f"{said}; its journal is {chosen.name}."
+
+
+def _label_set(labels: Any) -> LabelSet | None:
+    if labels is None:
+        return None
+    if isinstance(labels, (str, PathLike)):
+        from ..labelling.files import label_set_from_text
+
+        return label_set_from_text(str(labels))
+    from ..labelling.label_sets import label_set_of
+
+    return label_set_of(labels)

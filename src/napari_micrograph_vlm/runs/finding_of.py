@@ -1,0 +1,73 @@
+"""From what a model said about one item to a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..regions import Region
+from ..results import Answer, Classification
+from .findings import Finding, Said, Status
+from .items import Item
+from .thumbnails import thumbnail_of
+
+__all__ = ["finding_of", "skipped"]
+
+
+def finding_of(
+    item: Item,
+    region: Region,
+    classification: Classification | None,
+    answers: Sequence[Answer] = (),
+    *,
+    index: int = 0,
+    thumbnail: bytes | None = None,
+    seconds: float | None = None,
+) -> Finding:
+    """Put together what was found out about one item.
+
+    Parameters
+    ----------
+    item : Item
+        Which.
+    region : Region
+        Its pixels.
+    classification : Classification or None
+        Its class, where one was wanted.
+    answers : sequence of Answer
+        About this item alone, in the order of the questions.
+    index : int
+        The item's row in ``classification``.
+    thumbnail : bytes, optional
+        Made from the region where it is not given.
+    seconds : float, optional
+        How long the model took for this item; else what the results say.
+    """
+    best, probability, probabilities = "", float("nan"), {}
+    maps = [attention for answer in answers for attention in answer.attention[:1]]
+    if classification is not None:
+        row = classification.probabilities[index]
+        probabilities = dict(zip(classification.labels, map(float, row), strict=True))
+        best, probability = classification.best[index], max(probabilities.values())
+        maps.insert(0, classification.attention[index])
+    if seconds is None:
+        whole = 0.0 if classification is None else classification.provenance.seconds
+        parts = sum(answer.provenance.seconds for answer in answers)
+        seconds = whole / max(len(classification or ()), 1) + parts
+    return Finding(
+        item=item,
+        best=best,
+        probability=probability,
+        probabilities=probabilities,
+        said=tuple(Said(one.question, one.text, one.confidence) for one in answers),
+        maps=tuple(maps),
+        shape=region.shape,
+        pixel_size=region.pixel_size,
+        unit=region.unit,
+        thumbnail=thumbnail_of(region) if thumbnail is None else thumbnail,
+        seconds=seconds,
+    )
+
+
+def skipped(item: Item, reason: str) -> Finding:
+    """Return the finding of an item that could not be looked at."""
+    return Finding(item=item, status=Status.SKIPPED, error=reason)

@@ -1,0 +1,160 @@
+"""The pages of picture files: how many, how large, and each on its own."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SourceError
+from ..readers.micrograph import MicrographFile, read_micrograph
+
+__all__ = ["PagesOfTiff", "page_count", "picture_shape", "read_page", "regular_file"]
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def regular_file(path: Path) -> Path:
+    """Return a path that can be opened without waiting for anybody.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file, its name is no text, or it is a pipe, a device or a folder.
+    """
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        if not _is_text(str(path)):
+            raise SourceError(f"The name of {_shown(path)} is no text; rename the file.") from None
+        said = getattr(error, "strerror", None) or error
+        raise SourceError(f"{path} cannot be read: {said}.") from None
+    if stat.S_ISDIR(kind):
+        raise SourceError(f"The folder {path} cannot be read; see to its permissions.")
+    if not stat.S_ISREG(kind):
+        raise SourceError(f"{path} is no regular file.")
+    return path
+
+
+def page_count(path: Path) -> int:
+    """Return how many pictures like the first a file holds; 1 where it cannot be read."""
+    try:
+        if not _is_tiff(path):
+            return 1
+        import tifffile
+
+        with tifffile.TiffFile(path) as tiff:
+            first = tiff.pages.first
+            alike = 0
+            for page in tiff.pages:  # type: ignore[attr-defined,unused-ignore]
+                if page.shape != first.shape or page.dtype != first.dtype:
+                    break
+                alike += 1
+            return max(alike, 1)
+    except Exception:
+        return 1  # reading it says what is wrong with it
+
+
+def picture_shape(path: Path) -> tuple[int, int] | None:
+    """Return height and width of a file's pictures without reading them; None: unreadable."""
+    try:
+        if _is_tiff(path):
+            import tifffile
+
+            with tifffile.TiffFile(path) as tiff:
+                page = tiff.pages.first
+                return int(page.imagelength), int(page.imagewidth)
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except Exception:
+        return None
+
+
+def read_page(path: Path, page: int = 0) -> MicrographFile:
+    """Read one page of a file; its pixel size is that of the first.
+
+    Raises
+    ------
+    SourceError
+        If there is no such page, or it cannot be read.
+    """
+    if page == 0:
+        return read_micrograph(regular_file(path))
+    first = _without_pixels(regular_file(path), path.stat().st_mtime_ns)
+    if page >= first.pages:
+        raise SourceError(f"{path} holds {first.pages} pictures, none of number {page}.")
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            array: NDArray[Any] = np.asarray(_page(tiff, page).asarray())
+            if _page(tiff, page).photometric == 0:  # WhiteIsZero
+                array = ~array if array.dtype.kind in "bu" else -array
+    except Exception as error:
+        # tifffile meets a broken file with any of a dozen exceptions.
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise SourceError(f"Page {page} of {path} is damaged or incomplete: {said}.") from None
+    return replace(first, array=array)
+
+
+@lru_cache(maxsize=8)
+def _without_pixels(path: Path, _changed: int) -> MicrographFile:
+    """Return what a file says of itself; read once for all its pages."""
+    return replace(read_micrograph(path), array=np.zeros((0, 0), np.uint8))
+
+
+class PagesOfTiff:
+    """The pages of a TIFF as one array; decodes the pages that are indexed.
+
+    The file is opened anew each time, so that threads may share it.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.path, self.shape, self.dtype = path, shape, dtype
+        self.ndim = len(shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        import tifffile
+
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        numbers = np.arange(len(self))[first]
+        with tifffile.TiffFile(self.path) as tiff:
+            if np.ndim(numbers) == 0:
+                plane: NDArray[Any] = _page(tiff, int(numbers)).asarray()[tuple(rest)]
+                return plane
+            planes = [_page(tiff, int(n)).asarray()[tuple(rest)] for n in numbers]
+        return np.stack(planes)
+
+
+def _page(tiff: Any, number: int) -> Any:
+    return tiff.pages[number]
+
+
+def _is_tiff(path: Path) -> bool:
+    if not stat.S_ISREG(path.stat().st_mode):
+        return False
+    with path.open("rb") as file:
+        return file.read(4).startswith(_TIFF_MAGIC)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,126 @@
+"""Slices of a stack along any axis: an array, or a file on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import SourceError
+from .array_sources import ArraySource
+from .tiles import Tiles
+
+__all__ = ["StackSource", "open_stack"]
+
+
+class StackSource(ArraySource):
+    """Slices of a stack.
+
+    Parameters
+    ----------
+    stack : path or array-like
+        A TIFF of several pages, an ``.npy`` file, a zarr folder, or an array of three or more
+        axes. Of a file only the slices that are needed are read, where it allows that.
+    axis : int
+        The axis to go along; of more than three, those that are left but the last two are gone
+        along, too.
+    tiles : Tiles, optional
+        Cuts every slice into tiles.
+    **options
+        As for :class:`ArraySource`.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, or there is no such axis.
+    """
+
+    kind = "stack"
+
+    def __init__(
+        self, stack: Any, axis: int = 0, *, tiles: Tiles | None = None, **options: Any
+    ) -> None:
+        self.path: Path | None = None
+        if isinstance(stack, (str, Path)):
+            self.path = Path(stack).expanduser().absolute()
+            options.setdefault("name", str(self.path))
+            stack = open_stack(self.path)
+        shape = np.shape(stack)
+        rgb = options.get("rgb")
+        if rgb is None:  # a stack of three or four columns is none of colours
+            rgb = len(shape) > 3 and shape[-1] in (3, 4)
+        dimensions = len(shape) - bool(rgb)
+        if dimensions < 3:
+            raise SourceError(f"A stack has at least 3 axes, but this has shape {tuple(shape)}.")
+        if not -dimensions <= axis < dimensions:
+            raise SourceError(f"There is no axis {axis} in a stack of shape {tuple(shape)}.")
+        left = [one for one in range(dimensions) if one != axis % dimensions]
+        options.update(rgb=rgb, axes=(left[-2], left[-1]))
+        super().__init__(stack, tiles=tiles, **options)
+        self.axis = axis % dimensions
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if self.path is not None:
+            del state["array"]  # opened anew where it arrives
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self.path is not None:
+            self.array = open_stack(self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what tells this stack from others, ready for JSON."""
+        return {**super().to_dict(), "axis": self.axis}
+
+
+def open_stack(path: Path) -> Any:
+    """Open the array that a file holds, without reading it where that can be.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file, or no array in it.
+    """
+    if not path.exists():
+        raise SourceError(f"There is no file {path}.")
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        if path.is_dir():
+            return _open_zarr(path)
+        return _open_tiff(path)
+    except SourceError:
+        raise
+    except Exception as error:
+        # Each library meets a broken file with exceptions of its own.
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise SourceError(f"{path} holds no stack that can be read: {said}.") from None
+
+
+def _open_zarr(path: Path) -> Any:
+    try:
+        import zarr
+    except ImportError:
+        raise SourceError(
+            f"To read {path}, install zarr: pip install napari-micrograph-vlm[all]"
+        ) from None
+    found: Any = zarr.open(str(path), mode="r")
+    return found["0"] if not hasattr(found, "dtype") else found
+
+
+def _open_tiff(path: Path) -> Any:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        if series.dataoffset is not None and series.keyframe.photometric != 0:
+            return tifffile.memmap(path, mode="r")
+        pages = [page for page in series.pages if page is not None]
+        if len(pages) == len(series) and series.ndim == 3:
+            from .pages import PagesOfTiff
+
+            return PagesOfTiff(path, series.shape, np.dtype(series.dtype))
+        return series.asarray()
