@@ -1,1 +1,1 @@
-"""More places that look like one, and what differs between two."""
+"""Finding what looks alike, and what differs from a reference."""
