@@ -1,0 +1,54 @@
+"""The columns of a table of findings, and the type of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from .writing import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FIRST", "LAST", "SURE", "typed"]
+
+SURE = " (confidence)"
+"""Ends the name of the column with how sure an answer is."""
+
+_WHOLE = ("y0", "x0", "y1", "x1", "label", "height_px", "width_px")
+_REAL = (
+    "probability", "uncertainty", "height", "width", "pixel_height", "pixel_width", "seconds",
+)  # fmt: skip
+_TRUE_OR_FALSE = ("corrected", "reviewed")
+FIRST = (
+    "source", "plane", "y0", "x0", "y1", "x1", "label", "class", "model_class", "probability",
+    "corrected", "reviewed",
+)  # fmt: skip
+LAST = (
+    "uncertainty", "height_px", "width_px", "height", "width", "pixel_height", "pixel_width",
+    "unit", "status", "error", "seconds", "asked", "model", "revision", "same_as",
+    "key",
+)  # fmt: skip
+
+
+def typed(cells: dict[str, Sequence[Any]]) -> pd.DataFrame:
+    """Make a table whose columns have the same type whatever is missing in them."""
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for name, values in cells.items():
+        sure = name.endswith(SURE) and name[: -len(SURE)] in cells
+        chance = name.startswith("p(") and name.endswith(")") and name + SURE not in cells
+        if name in _TRUE_OR_FALSE:
+            made[name] = pd.array([v in (True, "True") for v in values], dtype="bool")
+        elif name in _WHOLE:
+            whole = [None if v in (None, "") else int(v) for v in values]
+            made[name] = pd.array(whole, dtype="Int64")
+        elif name in _REAL or sure or chance:
+            real = [nan if v in (None, "") else float(v) for v in values]
+            made[name] = pd.array(real, dtype="float64")
+        else:
+            text = ["" if v is None else printable(str(v)) for v in values]
+            made[name] = pd.array(text, dtype="str")
+    return pd.DataFrame(made)
