@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api import ask, ask_async, classify, load_model
     from .regions import Region
     from .results import Answer, AttentionMap, Classification
+    from .runs.calls import batch
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "__version__",
     "ask",
     "ask_async",
+    "batch",
     "classify",
     "load_model",
 ]
@@ -35,6 +37,7 @@ _HOMES = {
     "Region": "regions",
     "ask": "api",
     "ask_async": "api",
+    "batch": "runs.calls",
     "classify": "api",
     "load_model": "api",
 }

@@ -13,7 +13,12 @@ import typer
 
 from . import __version__
 from ._offline import forbid_network
+from .commands import batch as runs_batch
 from .commands import data, evaluate, models, train
+from .commands import find as finding
+from .commands import labels as label_sets
+from .commands import learn as learning
+from .commands import report as reports
 from .errors import MicrographError, QuestionError, RegionError
 
 if TYPE_CHECKING:
@@ -201,8 +206,13 @@ def ask(
 def classify(
     image: Image,
     labels: Annotated[
-        str, typer.Option("--labels", help="Class names, separated by commas.", show_default=False)
-    ],
+        str | None,
+        typer.Option(
+            "--labels",
+            help="Class names, separated by commas, or a label-set file (.json or .csv).",
+            show_default=False,
+        ),
+    ] = None,
     region: Annotated[
         list[str] | None,
         typer.Option("--region", help="y0,x0,y1,x1 in pixels; may be given several times."),
@@ -216,26 +226,44 @@ def classify(
     model: ModelName = None,
     device: Device = "auto",
     allow_remote: AllowRemote = False,
+    learnt: Annotated[
+        Path | None,
+        typer.Option("--learnt", help="Folder that `learn` wrote; --labels is then not needed."),
+    ] = None,
 ) -> None:
     """Give a micrograph, or regions of it, a probability for each class name."""
-    from .labelling import check_labels
+    from .labelling.files import label_set_from_text
 
-    names = check_labels(labels.split(","))
+    if labels is None and learnt is None:
+        raise QuestionError("Name the classes with --labels, or what was learnt with --learnt.")
+    label_set = None if labels is None else label_set_from_text(labels)
     boxes = [parse_region(text) for text in region or ()]
     from .api import classify as classify_with
 
     _check(image, model)
     loaded = _load(model, device, allow_remote)
+    if learnt is not None:
+        from .labelling.learnt_model import LearntModel
+
+        taught = LearntModel.load(learnt, loaded, label_set)
+        loaded, label_set = taught, label_set or taught.learnt.label_set
+    assert label_set is not None
     result: Classification = classify_with(  # type: ignore[assignment]
-        image, names, boxes or None, loaded, threshold=threshold
+        image, label_set, boxes or None, loaded, threshold=threshold
     )
     print(result.to_json() if as_json else _classification_text(result, top))
 
 
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(label_sets.app, name="labels")
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(train.train)
+app.command()(learning.learn)
+app.command()(runs_batch.batch)
+app.command()(reports.report)
+app.command()(finding.find)
+app.command()(finding.compare)
 
 
 def parse_region(text: str) -> tuple[float, float, float, float]:

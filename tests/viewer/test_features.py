@@ -14,9 +14,14 @@ from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import AttentionMap, Classification, Provenance
 from napari_micrograph_vlm.viewer.features import (
     COLUMNS,
+    CORRECTED,
+    corrections,
     has_user_text,
+    label_columns,
+    labels_in,
     restore_text,
     write_classification,
+    write_labels,
 )
 
 SQUARE = np.array([[10, 20], [10, 49], [39, 49], [39, 20]], float)
@@ -194,3 +199,42 @@ def test_rows_of_any_index_are_written_by_place():
     write_classification(layer, [1], classes([0.9, 0.1]), replace_text=True)
     assert layer.features["vlm_class"].tolist() == ["", "crack"]
     assert layer.features["mine"].tolist() == ["x", "y"]
+
+
+def test_a_persons_class_is_drawn_and_outlives_the_next_run():
+    layer = shapes()
+    write_classification(layer, [0, 1], classes([0.9, 0.1], [0.9, 0.1]), replace_text=True)
+    write_labels(layer, {1: "pore"})
+    assert text_of(layer) == ["crack 0.90", "pore", ""]
+    write_classification(layer, [0, 1], classes([0.8, 0.2], [0.7, 0.3]), replace_text=True)
+    assert corrections(layer) == {1: "pore"}
+    assert layer.features["vlm_class"].tolist() == ["crack", "crack", ""]
+    assert text_of(layer) == ["crack 0.80", "pore", ""]
+    write_labels(layer, {1: ""})
+    assert corrections(layer) == {}
+    assert text_of(layer) == ["crack 0.80", "crack 0.70", ""]
+    layer.add_rectangles(SQUARE)
+    assert layer.features[CORRECTED].iloc[-1] == ""
+
+
+def test_a_class_is_written_to_any_feature_and_read_from_it():
+    layer = shapes(features={"judged": [1, 2, 2], "size": [0.5, 1.5, np.nan]})
+    assert label_columns(layer) == ["judged"]
+    assert labels_in(layer, "judged") == {0: "1", 1: "2", 2: "2"}
+    write_labels(layer, {1: "crack"}, "judged")
+    assert labels_in(layer, "judged") == {0: "1", 1: "crack", 2: "2"}
+    write_labels(layer, {0: "pore", 2: " "}, "class")
+    assert labels_in(layer, "class") == {0: "pore"}
+    assert layer.features["size"].tolist()[:2] == [0.5, 1.5]
+    assert labels_in(layer, "nowhere") == {}
+    with pytest.raises(RegionError, match="removed"):
+        write_labels(layer, {3: "pore"}, "class")
+
+
+def test_missing_cells_are_no_class():
+    column = pd.Categorical(["crack", None, "pore"])
+    layer = shapes(features=pd.DataFrame({"class": column, "other": [None, np.nan, "x"]}))
+    assert labels_in(layer, "class") == {0: "crack", 2: "pore"}
+    assert labels_in(layer, "other") == {2: "x"}
+    write_labels(layer, {1: "new"}, "class")
+    assert labels_in(layer, "class") == {0: "crack", 1: "new", 2: "pore"}

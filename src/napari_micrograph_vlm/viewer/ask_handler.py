@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from ..models.catalog import STUDENT
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, Question, Turn
 from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, covering, describe
+from .ask_keeping import AskKeeping
 from .consent import destination, wait_for_consent
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
@@ -57,6 +59,7 @@ class AskHandler(Handler):
             self._show_maps,
             lambda: self._job is not None,
         )
+        self.keeping = AskKeeping(self)
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
         self.connections.add(view.word_chosen, self.show_word)
@@ -195,10 +198,22 @@ class AskHandler(Handler):
         # it is gone, the next question is about another one and must not follow up.
         self._converse(entry.answer.next_turns if back is Back.REGION else ())
 
+    def recall(self, answers: Sequence[Answer]) -> list[Entry]:
+        """List answers of an earlier session, and show the last of them."""
+        # Whether that model gave the answers is seen when it is asked about them.
+        recalled = [Entry.of(answer, self.preferences().model) for answer in answers]
+        for entry in recalled:
+            self.entries.append(entry)
+            self.view.history.add(entry.question, entry.text)
+        if recalled:
+            self.show_entry(len(self.entries) - 1)
+        return recalled
+
     def close(self, *, deleted: bool = False) -> None:
         """Stop every job and let go of view and viewer."""
         if not self.closed:
             self.trust.close(deleted=deleted)
+            self.keeping.close(deleted=deleted)
         super().close(deleted=deleted)
 
     def start_conversation(self) -> None:
@@ -254,6 +269,7 @@ class AskHandler(Handler):
         if entry.method is Method.OCCLUSION and not entry.is_covered:
             entry.method = Method.LAYERS  # the model could not be asked about covered parts
         entry.versions[entry.method] = answer
+        self.keeping.answered(entry)
         if number != self._shown:
             return
         self._show(answer)
@@ -278,6 +294,7 @@ class AskHandler(Handler):
         )
         self.view.show_answer(answer.question, answer.text, spoken, describe(answer), asked_for)
         self.view.steps.show_steps([step.text for step in answer.steps])
+        self.view.share.setEnabled(True)
         self.trust.refresh()
 
     def _show_maps(self, answer: Answer) -> None:

@@ -64,6 +64,21 @@ class Entry:
     versions: dict[Method, Answer] = field(default_factory=dict)
     model: str | None = None
 
+    @classmethod
+    def of(cls, answer: Answer, model: str | None) -> Entry:
+        """Return the entry of an answer from an earlier session; ``model`` is chosen now."""
+        known = [method for method in Method for each in answer.attention if each.method == method]
+        method = known[0] if known else Method.LAYERS
+        return cls(
+            answer.question,
+            answer.text,
+            answer,
+            ended=True,
+            method=method,
+            versions={method: answer},
+            model=model,
+        )
+
     @property
     def is_covered(self) -> bool:
         """Whether the maps of the answer were made by covering parts."""

@@ -9,14 +9,16 @@ from weakref import ReferenceType, ref
 
 from napari.layers import Shapes
 
-from ..labelling.label_sets import check_labels
 from ..results import Classification
+from .class_files import ClassFiles
 from .consent import destination, wait_for_consent
+from .corrections import Corrections
 from .features import has_kept_text, has_user_text, restore_text, write_classification
 from .geometry import RegionChoice
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
 from .handler_show import Back, bring_back, clear_overlay, image_of, style_of
+from .learn_handler import LearnHandler
 from .model_choice import ModelChoice
 from .overlays import show_overlay
 from .region_shapes import shape_indices
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
+    from ..labelling.label_sets import LabelSet
     from ..widgets.classify_view import ClassifyView
 
 __all__ = ["ClassifyHandler"]
@@ -46,13 +49,37 @@ class ClassifyHandler(Handler):
         self.classification: Classification | None = None
         self._shapes: ReferenceType[Shapes] | None = None
         self._total = 0
+        self._labels: LabelSet | None = None
         self.choice = ModelChoice(view.models, view, self.preferences)
         self.connections.add(view.started, self.classify)
         self.connections.add(view.result_chosen, self.show_result)
         self.connections.add(view.restore_text, self.restore)
         self.connections.add(view.messages.answered, self.answer)
         self.connections.add(self.binding.changed, self._offer_restore)
+        self.files = ClassFiles(view.classes, view.messages, self.connections)
+        self.corrections = Corrections(self.viewer, self.connections)
+        self.connections.add(self.corrections.changed, self._renamed)
+        self.connections.add(view.corrected, self.correct)
+        self.learning = LearnHandler(
+            view,
+            self.viewer,
+            self.binding,
+            self.models,
+            self.preferences,
+            self.corrections.unwritten,
+        )
         self._offer_restore()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being classified or learnt."""
+        return super().is_busy or self.learning.is_busy
+
+    def close(self, *, deleted: bool = False) -> None:
+        """Stop learning, too; see :class:`Handler`."""
+        if not self.closed:
+            self.learning.close(deleted=deleted)
+        super().close(deleted=deleted)
 
     @property
     def shapes(self) -> Shapes | None:
@@ -65,7 +92,7 @@ class ClassifyHandler(Handler):
         self.view.messages.clear()
         image = self.binding.image
         try:
-            labels = check_labels(self.view.labels)
+            labels = self.view.classes.label_set
             plan = self.binding.plan()
         except Exception as error:
             self.view.messages.warn(sentence_of(error))
@@ -74,7 +101,8 @@ class ClassifyHandler(Handler):
         threshold = self.view.unknown_below
         drawn = self.binding.drawn
         self._shapes = ref(drawn) if isinstance(drawn, Shapes) else None
-        models = self.models
+        models, wrap = self.models, self.learning.wrap()
+        self._labels = labels
 
         def work(report: Any, cancel: Event) -> Classification:
             regions = read_regions(plan, cancel)
@@ -85,9 +113,9 @@ class ClassifyHandler(Handler):
                 on_load=lambda: report(Report.STAGE, "Loading the model…"),
             ) as model:
                 report(Report.COUNT, (0, len(regions)))
-                return model.classify(
+                return wrap(model).classify(
                     regions,
-                    labels,
+                    labels.told,
                     on_region=lambda done: report(Report.COUNT, (done, len(regions))),
                     cancel=cancel,
                     threshold=threshold,
@@ -103,6 +131,7 @@ class ClassifyHandler(Handler):
         if found is None:
             return
         self.view.show_bars(found.top(index, TOP), found.threshold)
+        self.view.show_correction(self.corrections.of(index))
         with self.telling():
             self._point_out(found, index)
 
@@ -119,6 +148,16 @@ class ClassifyHandler(Handler):
             attention=found.attention[index : index + 1],
         )
         show_overlay(self.viewer, one, style_of(self.preferences()))
+
+    def correct(self, index: int, name: str) -> None:
+        """Record what the user says a region is, and learn from it."""
+        found = self.classification
+        if found is None:
+            return
+        with self.telling():
+            self.corrections.correct(index, name)
+            if name:
+                self.learning.add(found.regions[index], name)
 
     def answer(self, replace_text: bool) -> None:
         """Take the user's answer on the text of the shapes."""
@@ -184,14 +223,17 @@ class ClassifyHandler(Handler):
         self.classification = found
         at = found.provenance
         regions = "1 region" if len(found) == 1 else f"{len(found)} regions"
+        shapes = self.shapes
+        self.corrections.take(found, shapes, self._labels)
+        self._keep(found)
+        self.view.set_corrections(found.labels)
         self.view.show_results(
             [self._line(i, name) for i, name in enumerate(found.best)],
             f"{regions} · {at.seconds:.1f} s · {at.model} · {at.device}",
         )
         if all(image_of(self.viewer, region) is None for region in found.regions):
             self.view.messages.warn(job.reason or self.image_gone)
-            self._shapes = None
-        shapes = self.shapes
+            self._shapes = shapes = None
         if shapes is not None:
             self.write(False)
             if has_user_text(shapes):
@@ -202,8 +244,25 @@ class ClassifyHandler(Handler):
                 )
         self.view.choose(0)
 
+    def _keep(self, found: Classification) -> None:
+        """Keep it beside the image, where the user wants that."""
+        from .keeping import Keeper
+
+        Keeper.of(self.viewer).keep(found, label_set=self._labels)
+
     def _line(self, index: int, name: str) -> str:
         found = self.classification
         assert found is not None
-        probability = found.top(index, 1)[0][1]
-        return f"{index + 1}   {name}   {100 * probability:.0f} %"
+        model = f"{name}   {100 * found.top(index, 1)[0][1]:.0f} %"
+        said = self.corrections.of(index)
+        if said:
+            return f"{index + 1}   {said}   corrected, not {model}"
+        return f"{index + 1}   {model}"
+
+    def _renamed(self, indices: list[int]) -> None:
+        if self.classification is None:
+            return
+        best = self.classification.best
+        for index in indices:
+            self.view.show_line(index, self._line(index, best[index]))
+        self.view.show_correction(self.corrections.of(self.view.results.currentRow()))

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..labelling.label_sets import PRESETS
+from ..labelling import PRESETS
 from ..widgets.ask_view import AskView
+from ..widgets.batch_view import BatchView
 from ..widgets.classify_view import ClassifyView
+from ..widgets.compare_view import CompareView
 from ..widgets.model_manager import ModelManagerView
+from ..widgets.results_view import ResultsView
+from ..widgets.review_view import ReviewView
+from ..widgets.similar_view import SimilarView
 from .ask_handler import AskHandler
+from .batch_handler import BatchHandler
 from .classify_handler import ClassifyHandler
+from .compare_handler import CompareHandler
+from .compare_layer import BRIGHTER, DARKER
 from .model_manager_handler import ModelManagerHandler
+from .results_handler import ResultsHandler
+from .results_rows import TEXTS
+from .review_handler import ReviewHandler
+from .similar_handler import SimilarHandler
 
 if TYPE_CHECKING:
     # The name of the module in full: napari looks for this very annotation.
     import napari.viewer
 
-__all__ = ["AskDock", "ClassifyDock", "ModelDock", "ask_widget", "classify_widget"]
+__all__ = [
+    "AskDock",
+    "BatchDock",
+    "ClassifyDock",
+    "CompareDock",
+    "ModelDock",
+    "ResultsDock",
+    "ReviewDock",
+    "SimilarDock",
+    "ask_widget",
+    "classify_widget",
+]
 
 
 class AskDock(AskView):
@@ -58,6 +81,51 @@ class ModelDock(ModelManagerView):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.handler = ModelManagerHandler(self, **options)
+        self.closed.connect(self.deleteLater)
+
+
+class ReviewDock(ReviewView):
+    """Findings gone through by a person, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.handler = ReviewHandler(self, real_viewer(napari_viewer))
+        self.closed.connect(self.deleteLater)
+
+
+class BatchDock(BatchView):
+    """Many regions, slices or files, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__(PRESETS)
+        self.handler = BatchHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class ResultsDock(ResultsView):
+    """The table of a run, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__(TEXTS)
+        self.handler = ResultsHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class SimilarDock(SimilarView):
+    """More places like a drawn example, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__()
+        self.handler = SimilarHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class CompareDock(CompareView):
+    """A region compared with a good one, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__(DARKER, BRIGHTER)
+        self.handler = CompareHandler(self, real_viewer(napari_viewer), **options)
         self.closed.connect(self.deleteLater)
 
 

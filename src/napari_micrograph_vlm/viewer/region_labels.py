@@ -69,32 +69,66 @@ class LabelSnapshot:
                 f"Label {self.label} of “{self.name}” does not occur in this slice; move the "
                 "slider or pick another label."
             )
-        first = where[rows].argmax(axis=1)
-        last = where.shape[1] - 1 - where[rows, ::-1].argmax(axis=1)
+        columns = np.flatnonzero(where.any(axis=0))
+        y0, x0, y1, x1 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+        return [self.cutout(where[y0:y1, x0:x1], (int(y0), int(x0)), image, longest)]
+
+    def cutout(
+        self, where: NDArray[np.bool_], start: tuple[int, int], image: ImageSnapshot, longest: int
+    ) -> Cutout:
+        """Return the cutout of a label whose pixels are known (in any thread).
+
+        Parameters
+        ----------
+        where : (H, W) bool array
+            Its pixels, in the smallest window that holds them all.
+        start : (int, int)
+            Row and column of the window's first pixel.
+
+        Raises
+        ------
+        RegionError
+            If it lies outside the image.
+        """
+        y0, x0 = start
+        y1, x1 = y0 + where.shape[0], x0 + where.shape[1]
+        rows = np.flatnonzero(where.any(axis=1))
+        first = where[rows].argmax(axis=1) + x0
+        last = x1 - 1 - where[rows, ::-1].argmax(axis=1)
         # The ends of all rows bound the label exactly, also when it is turned.
         ends = np.concatenate(
             [
-                np.stack([rows + down, columns + side], axis=1)
+                np.stack([rows + y0 + down, columns + side], axis=1)
                 for columns, side in ((first, -0.5), (last, 0.5))
                 for down in (-0.5, 0.5)
             ]
         )
         to_image = self._onto(image)
         points = to_image(ends)
-        y0, x0 = rows[0], first.min()
-        y1, x1 = rows[-1] + 1, last.max() + 1
         corners = np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]]) - 0.5
-        return [
-            image.cutout(
-                np.concatenate([points.min(axis=0), points.max(axis=0)]).tolist(),
-                to_image(corners),
-                inside=self._inside(where[y0:y1, x0:x1], (int(y0), int(x0)), image),
-                shape_id=self.shape_id,
-                longest=longest,
-            )
-        ]
+        return image.cutout(
+            np.concatenate([points.min(axis=0), points.max(axis=0)]).tolist(),
+            to_image(corners),
+            inside=self._inside(where, start, image),
+            shape_id=self.shape_id,
+            longest=longest,
+        )
+
+    def plane(self, image: ImageSnapshot) -> NDArray[Any]:
+        """Read the labels of the shown slice, rows and columns as they are displayed.
+
+        Raises
+        ------
+        RegionError
+            If there are none at this slider position.
+        """
+        return self._plane_at(image.point)
 
     def _read(self, point: Floats) -> NDArray[np.bool_]:
+        where: NDArray[np.bool_] = self._plane_at(point) == self.label
+        return where
+
+    def _plane_at(self, point: Floats) -> NDArray[Any]:
         plane = self.transform.planes_at(point[None])[0]
         index: list[int | slice] = [slice(None)] * (2 + len(plane))
         for axis, i in zip(self.transform.hidden, plane, strict=True):
@@ -104,8 +138,8 @@ class LabelSnapshot:
                     "of its slices."
                 )
             index[axis] = int(i)
-        where: NDArray[np.bool_] = np.asarray(self.array[tuple(index)]) == self.label
-        return where.T if self.transform.axes[0] > self.transform.axes[1] else where
+        labels: NDArray[Any] = np.asarray(self.array[tuple(index)])
+        return labels.T if self.transform.axes[0] > self.transform.axes[1] else labels
 
     def _onto(self, image: ImageSnapshot) -> Any:
         return lambda points: image.transform.from_canvas(self.transform.to_canvas(points))

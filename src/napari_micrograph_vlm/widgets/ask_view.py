@@ -11,6 +11,7 @@ from .advanced import Advanced
 from .answer_text import AnswerText, WordSpan
 from .destination import destination_label, show_destination
 from .history_list import HistoryList
+from .keep_bar import EarlierLine, KeepBox, ShareRow
 from .message_bar import MessageBar
 from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, primary_button, progress_line
@@ -79,6 +80,9 @@ class AskView(Panel):
         self.advanced = Advanced()
         self.models = ModelPicker()
         self.history = HistoryList()
+        self.share = ShareRow()
+        self.earlier = EarlierLine()
+        self.keep = KeepBox()
         self._lay_out()
         self.ask.clicked.connect(self._submit)
         self.question.submitted.connect(self._submit)
@@ -131,6 +135,7 @@ class AskView(Panel):
         self._card.hide()
         self.note.setText("")
         self.badge.clear()
+        self.share.setEnabled(False)
         self.whole.hide()
 
     def start_answer(self, question: str) -> None:
@@ -157,6 +162,7 @@ class AskView(Panel):
         self.steps.show_steps(())
         self.note.setText(note)
         self.badge.covered.setChecked(False)
+        self.share.setEnabled(False)  # until the answer is known to be a whole one
         self._card.show()
         self.whole.hide()
 
@@ -217,6 +223,7 @@ class AskView(Panel):
         card.addWidget(self.steps)
         card.addLayout(below)
         card.addWidget(self.badge)
+        card.addWidget(self.share)
         above: tuple[QWidget, ...] = (self.regions, self.thumbnail, self.question)
         for part in above:
             self.column.addWidget(part)
@@ -231,4 +238,6 @@ class AskView(Panel):
         earlier.addWidget(heading("Earlier questions"), 1)
         earlier.addWidget(self.fresh)
         self.column.addLayout(earlier)
+        self.column.addWidget(self.earlier)
+        self.column.addWidget(self.keep)
         self.column.addWidget(self.history, 1)

@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
+    QScrollArea,
     QWidget,
 )
 
+from ..labelling.label_sets import LabelSet
 from .bars import Bars
 from .class_list import ClassList
 from .destination import destination_label, show_destination
 from .fold import Fold
+from .learn_view import LearnView
 from .message_bar import MessageBar
 from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, plain_tip, primary_button, progress_line
@@ -42,14 +47,17 @@ class ClassifyView(Panel):
         The user chose one region of the result.
     restore_text()
         The user wants the text that the shapes had before.
+    corrected(int, str)
+        The user gives one region of the result another class; empty: none after all.
     """
 
     started = Signal()
     stopped = Signal()
     result_chosen = Signal(int)
     restore_text = Signal()
+    corrected = Signal(int, str)
 
-    def __init__(self, presets: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, presets: Mapping[str, Sequence[str] | LabelSet]) -> None:
         super().__init__()
         self.regions = RegionPicker()
         self.thumbnail = Thumbnail()
@@ -72,6 +80,16 @@ class ClassifyView(Panel):
         self.results.setToolTip("Choose a region to see its probabilities and where it is")
         self.results.setAccessibleName("Classified regions")
         self.bars = Bars()
+        self.correct = QComboBox()
+        self.correct.setToolTip(
+            "The class that the chosen region has in truth; it is kept beside the shape, no later "
+            "run changes it, and Learn uses it"
+        )
+        self.correct.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.correct.setMinimumContentsLength(8)
+        self.learn = LearnView()
         self.note = PlainLabel(dim=True, small=True)
         self.restore = button(
             "Restore my text", "Give the shapes back the text they had before classifying"
@@ -82,6 +100,7 @@ class ClassifyView(Panel):
         self.stop.clicked.connect(self.stopped)
         self.restore.clicked.connect(self.restore_text)
         self.results.currentRowChanged.connect(self._row_chosen)
+        self.correct.activated.connect(self._corrected)
         self.show_idle()
         self.show_results(())
 
@@ -94,6 +113,13 @@ class ClassifyView(Panel):
     def unknown_below(self) -> float:
         """Least probability, 0 to 1, of a best class that counts."""
         return float(self.threshold.value()) / 100
+
+    def show_messages(self) -> None:
+        """Bring the message bar into view: it may be a scroll away from what was clicked."""
+        area = self.findChild(QScrollArea)
+        if area is not None and self.messages.text:
+            QApplication.sendPostedEvents()  # it has a height only once it is laid out
+            area.ensureWidgetVisible(self.messages)
 
     def show_destination(self, host: str) -> None:
         """Show that pixels go to a server; empty: that they stay here."""
@@ -127,6 +153,7 @@ class ClassifyView(Panel):
         self.results.setVisible(bool(lines))
         self.bars.set_rows(())
         self.bars.setVisible(bool(lines))
+        self._correction.setVisible(bool(lines))
         self.note.setVisible(bool(note))
 
     def choose(self, index: int) -> None:
@@ -137,6 +164,26 @@ class ClassifyView(Panel):
         """Show the probabilities of the chosen region."""
         self.bars.set_rows(rows, threshold)
 
+    def show_line(self, index: int, line: str) -> None:
+        """Show another line for one region of the result."""
+        item = self.results.item(index)
+        if item is not None:
+            item.setText(line)
+            item.setData(Qt.ItemDataRole.ToolTipRole, plain_tip(line))
+
+    def set_corrections(self, names: Sequence[str]) -> None:
+        """List the classes that a region can be corrected to."""
+        self.correct.clear()
+        self.correct.addItem("— leave as it is —", "")
+        for name in names:
+            self.correct.addItem(name, name)
+
+    def show_correction(self, name: str) -> None:
+        """Show what the chosen region was corrected to; empty: nothing."""
+        if name and self.correct.findData(name) < 0:  # from a list of classes used before
+            self.correct.addItem(name, name)
+        self.correct.setCurrentIndex(self.correct.findData(name))
+
     def offer_restore(self, possible: bool) -> None:
         """Show whether there is a text to bring back."""
         self.restore.setVisible(possible)
@@ -144,6 +191,11 @@ class ClassifyView(Panel):
     def _row_chosen(self, row: int) -> None:
         if row >= 0:
             self.result_chosen.emit(row)
+
+    def _corrected(self) -> None:
+        row = self.results.currentRow()
+        if row >= 0:
+            self.corrected.emit(row, str(self.correct.currentData() or ""))
 
     def _set_busy(self, busy: bool) -> None:
         self.progress.setVisible(busy)
@@ -161,6 +213,11 @@ class ClassifyView(Panel):
         run.addWidget(self.classify)
         self._found = heading("Classes found")
         self.restore.hide()
+        self._correction = QWidget()
+        correction = QHBoxLayout(self._correction)
+        correction.setContentsMargins(0, 0, 0, 0)
+        correction.addWidget(QLabel("Correct to"))
+        correction.addWidget(self.correct, 1)
         parts: tuple[QWidget, ...] = (
             self.regions,
             self.thumbnail,
@@ -169,6 +226,9 @@ class ClassifyView(Panel):
         )
         for part in parts:
             self.column.addWidget(part)
+        learn = Fold("Learn from examples", "Label a few regions and have the classes learnt")
+        learn.add(self.learn)
+        self.column.addWidget(learn)
         self.column.addLayout(limit)
         self.column.addWidget(self.destination)
         self.column.addLayout(run)
@@ -179,6 +239,7 @@ class ClassifyView(Panel):
             self._found,
             self.results,
             self.bars,
+            self._correction,
             self.note,
             self.restore,
         ):
