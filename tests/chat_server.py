@@ -86,6 +86,7 @@ class ChatServer:
     ``says(prompt, images)``, where set, returns the tokens of the answer: (text, logarithm of its
     probability, {other token: logarithm}). ``tells`` says what becomes of a request for
     probabilities: True they are told, False they are left out, ``"refuses"`` it is an error.
+    With ``list_waits`` the list of models never comes; ``listing`` says that it was asked for.
     """
 
     def __init__(self, key=None, models=("tiny-vlm",)):
@@ -93,6 +94,7 @@ class ChatServer:
         self.faults, self.requests, self.pause = [], [], 0.0
         self.message = "busy"
         self.says, self.tells, self.streams, self.token_pause = None, True, True, 0.0
+        self.list_waits, self.listing = False, threading.Event()
         self.released = threading.Event()
         self.running = self.most_running = 0
         self._lock = threading.Lock()
@@ -148,6 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def do_GET(self):
+        if self.owner.list_waits:
+            self.owner.listing.set()
+            self.owner.released.wait()
+            self.close_connection = True
+            return
         if self.allowed():
             self.send(200, {"object": "list", "data": [{"id": m} for m in self.owner.models]})
 

@@ -41,6 +41,7 @@ def load_model(
     *,
     precision: str = "auto",
     allow_remote: bool = False,
+    cancel: Event | None = None,
 ) -> Model:
     """Load a model; the same name, device and precision give the same loaded model.
 
@@ -57,6 +58,8 @@ def load_model(
         The bundled student takes no notice of it.
     allow_remote : bool
         Whether pixels may go to the server that ``name`` names; asked for once an address.
+    cancel : threading.Event, optional
+        Once set, a server is not waited for any longer.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def load_model(
     if is_remote(name):
         from .models.remote import load_remote
 
-        return load_remote(name, allow_remote=allow_remote)
+        return load_remote(name, allow_remote=allow_remote, cancel=cancel)
     from .models.catalog import find
     from .models.devices import check_precision, choose_device
 

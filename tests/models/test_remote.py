@@ -242,12 +242,19 @@ def test_stopping_takes_less_than_a_third_of_a_second(server, region, fault):
     """Before the answer, in its middle, and in the pause after a failure."""
     server.faults = [fault] * 3
     cancel, pieces = Event(), []
-    threading.Timer(0.5, cancel.set).start()
+    told = []
+
+    def stop():
+        while not server.requests:  # on a busy machine that takes a while
+            time.sleep(0.01)
+        time.sleep(0.5)
+        told.append(time.monotonic())
+        cancel.set()
+
+    threading.Thread(target=stop).start()
     with pytest.raises(Cancelled) as caught:
         ask(model_at(server, timeout=60), region, cancel=cancel, on_text=pieces.append)
-    stopped = time.monotonic()
-    assert cancel.is_set()
-    assert stopped - server.times[-1] < 0.5 + 0.3
+    assert time.monotonic() - told[0] < 0.3
     assert caught.value.text == "".join(pieces)
     assert caught.value.text == (" ".join(SENTENCE.split()[:3]) if fault == Stalls(3) else "")
 

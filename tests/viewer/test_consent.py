@@ -10,6 +10,7 @@ from chat_server import ChatServer, Stalls
 from fakes import FakeModel, picture
 from napari_micrograph_vlm.models.consent import CONSENTS
 from napari_micrograph_vlm.models.remote import loading
+from napari_micrograph_vlm.models.remote.address import parse_address
 from napari_micrograph_vlm.viewer.consent import destination
 from napari_micrograph_vlm.viewer.docks import ask_widget, classify_widget
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
@@ -33,10 +34,10 @@ def panel(make_napari_viewer, qtbot, server):
     CONSENTS.clear()
     loading._LOADED.clear()
 
-    def open_panel(make, model=None):
+    def open_panel(make, model=None, name=f"{server.url}#tiny-vlm"):
         viewer = make_napari_viewer()
         viewer.add_image(picture(), name="gold.tif")
-        chosen = Preferences(model=f"{server.url}#tiny-vlm")
+        chosen = Preferences(model=name)
         models = ModelHolder()
         if model is not None:
             chosen, models = Preferences(), ModelHolder(lambda *which: model)
@@ -225,3 +226,25 @@ def test_a_model_that_cannot_reason_says_so(panel):
     it.ask()
     it.idle()
     assert "writes no steps" in it.messages.text
+
+
+def test_the_panel_says_that_a_server_makes_it_wait(panel, server):
+    it = panel(ask_widget)
+    CONSENTS.grant(parse_address(server.url))
+    server.faults = [(503, "60")]
+    it.ask()
+    it.until(lambda: "trying again in 60 s" in it.view.status.text())
+    it.click(it.view.stop)
+    it.idle()
+
+
+def test_a_silent_list_of_models_can_be_stopped(panel, server, monkeypatch):
+    monkeypatch.setattr(loading, "PATIENCE", 600.0)
+    server.list_waits = True
+    it = panel(ask_widget, name=server.url)
+    CONSENTS.grant(parse_address(server.url))
+    it.ask()
+    it.until(server.listing.is_set)
+    it.click(it.view.stop)
+    it.idle()
+    assert "(stopped)" in it.view.answer.toPlainText()

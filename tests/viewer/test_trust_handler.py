@@ -247,3 +247,24 @@ def test_maps_are_not_shared_between_answers(panel):
     first, second = it.handler.entries
     assert first.versions is not second.versions
     assert isinstance(second.versions[Method.LAYERS].attention[0], AttentionMap)
+
+
+def test_maps_that_fell_back_are_kept_as_what_they_are(panel):
+    class Poor(Looker):
+        """Has no memory left for what is asked of it."""
+
+        def ask(self, question, *, relevance=None, **options):
+            answer = super().ask(question, relevance=relevance, **options)
+            plain = replace(answer.attention[0], method=str(Method.LAYERS))
+            return replace(answer, attention=(plain,))
+
+    it = panel(Poor())
+    it.ask()
+    it.rest()
+    it.choose(Method.CONTRAST)
+    it.ask("And now?")
+    it.rest()
+    entry = it.handler.shown
+    assert entry.question == "And now?"
+    assert entry.method is Method.LAYERS
+    assert list(entry.versions) == [Method.LAYERS]

@@ -114,7 +114,7 @@ def ablate(
         )
         model: Model = load_model(folder, device)
         measured[name] = evaluate(
-            model, images=test_images, data=data, photographs=False, progress=progress
+            model, images=test_images, data=data, photographs=False, brief=True, progress=progress
         )
         if not measured[name].whole:
             raise KeyboardInterrupt  # a part of the questions is no line of the table

@@ -71,7 +71,9 @@ def texts_of(pictures: Sequence[RealPicture]) -> dict[str, list[str]]:
     }
 
 
-def measure_real(model: Model, folder: Path, numbers: Sequence[int]) -> list[Found]:
+def measure_real(
+    model: Model, folder: Path, numbers: Sequence[int], *, brief: bool = False
+) -> list[Found]:
     """Ask everything that is known about some pictures of the test split.
 
     Parameters
@@ -82,10 +84,12 @@ def measure_real(model: Model, folder: Path, numbers: Sequence[int]) -> list[Fou
         A labelled folder.
     numbers : sequence of int
         Which pictures of its test split to ask about.
+    brief : bool
+        Whether to leave out the baselines.
     """
     found: list[Found] = []
     pictures = _test_split(folder)
-    blind = _blind(cast(Any, model), folder)
+    blind = None if brief else _blind(cast(Any, model), folder)
     for number in numbers:
         picture = pictures[number]
         try:
@@ -107,12 +111,12 @@ def _measure(
     region: Region,
     other: Region | None,
     number: int,
-    blind: Blind,
+    blind: Blind | None,
 ) -> Iterator[Found]:
     facts, group = picture.facts, picture.group
     for place, item in enumerate(_items(facts, number)):
-        unseeing = {BLIND: blind.answer(item)}
-        if other is not None and (number + place) % SHUFFLED_EVERY == 0:
+        unseeing = {} if blind is None else {BLIND: blind.answer(item)}
+        if blind is not None and other is not None and (number + place) % SHUFFLED_EVERY == 0:
             unseeing[SHUFFLED] = ask(model, (other,), item).text
         reply, said = answer(model, "real", group, item, (region,), unseeing)
         yield reply

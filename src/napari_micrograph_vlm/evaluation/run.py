@@ -138,6 +138,7 @@ def evaluate(
     first_seed: int = TEST_SEED,
     data: Sequence[Path] = (),
     photographs: bool = True,
+    brief: bool = False,
     processes: int = 1,
     load: partial[Model] | None = None,
     progress: bool = True,
@@ -157,6 +158,8 @@ def evaluate(
         Labelled folders whose test split is measured as well.
     photographs : bool
         Whether to see if it says of photographs that they are no micrographs.
+    brief : bool
+        Whether to measure the answers alone, without baselines, changed conditions and maps.
     processes : int
         How many share the work, where ``load`` is given.
     load : callable, optional
@@ -176,10 +179,8 @@ def evaluate(
     """
     started = perf_counter()
     meteor = Meteor()
-    jobs = [
-        Job(partial(_pictures, numbers=part, first_seed=first_seed, images=images), len(part))
-        for part in _cut(images)
-    ]
+    drawn = partial(_pictures, first_seed=first_seed, images=images, brief=brief)
+    jobs = [Job(partial(drawn, numbers=part), len(part)) for part in _cut(images)]
     if photographs:
         jobs += [Job(partial(_photographs, name=name), 1) for name in PHOTOGRAPHS]
     training_texts: dict[str, list[str]] = {}
@@ -189,9 +190,8 @@ def evaluate(
         broken += unread
         for kind, texts in texts_of(train).items():
             training_texts.setdefault(kind, []).extend(texts)
-        jobs += [
-            Job(partial(_real, folder=folder, numbers=part), len(part)) for part in _cut(len(test))
-        ]
+        real = partial(_real, folder=folder, brief=brief)
+        jobs += [Job(partial(real, numbers=part), len(part)) for part in _cut(len(test))]
     found, whole = run_jobs(model, jobs, processes=processes, reload=load, progress=progress)
     found += broken
     return Evaluation(
@@ -285,13 +285,13 @@ def _cut(n: int) -> list[range]:
     return [range(start, min(start + PICTURES_A_JOB, n)) for start in range(0, n, PICTURES_A_JOB)]
 
 
-def _pictures(model: Model, *, numbers: Sequence[int], first_seed: int, images: int) -> list[Found]:
-    return measure_pictures(model, numbers, first_seed, images)
+def _pictures(model: Model, *, numbers: Sequence[int], **options: Any) -> list[Found]:
+    return measure_pictures(model, numbers, **options)
 
 
 def _photographs(model: Model, *, name: str) -> list[Found]:
     return list(measure_photographs(model, (name,)))
 
 
-def _real(model: Model, *, folder: Path, numbers: Sequence[int]) -> list[Found]:
-    return measure_real(model, folder, numbers)
+def _real(model: Model, *, numbers: Sequence[int], **options: Any) -> list[Found]:
+    return measure_real(model, numbers=numbers, **options)

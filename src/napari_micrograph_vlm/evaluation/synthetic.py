@@ -40,7 +40,7 @@ TIMED_QUESTION = "Is there a defect?"
 
 
 def measure_pictures(
-    model: Model, numbers: Sequence[int], first_seed: int, images: int
+    model: Model, numbers: Sequence[int], first_seed: int, images: int, *, brief: bool = False
 ) -> list[Found]:
     """Ask everything about some pictures of the test.
 
@@ -52,9 +52,12 @@ def measure_pictures(
         Which of the pictures, from 0.
     first_seed, images : int
         Seed of the first picture of the test, and how many it has.
+    brief : bool
+        Whether to leave out what is not about right or wrong answers: baselines, changed
+        conditions, pairs, times and the faithfulness of maps.
     """
     found: list[Found] = []
-    blind = _blind(cast(Any, model), first_seed, min(images, MEAN_OF))
+    blind = None if brief else _blind(cast(Any, model), first_seed, min(images, MEAN_OF))
     for number in numbers:
         seed = first_seed + number
         name = f"seed {seed}"
@@ -67,11 +70,11 @@ def measure_pictures(
 
 
 def _measure(
-    model: Model, one: Drawn, other: Drawn, seed: int, number: int, blind: Blind
+    model: Model, one: Drawn, other: Drawn, seed: int, number: int, blind: Blind | None
 ) -> Iterator[Found]:
     group = f"seed {seed}"
     for place, item in enumerate(items_about(one.facts, seed, number)):
-        unseeing = _unseeing(model, item, other, number + place, blind)
+        unseeing = {} if blind is None else _unseeing(model, item, other, number + place, blind)
         reply, said = answer(model, "synthetic", group, item, (one.region,), unseeing)
         yield reply
         if item.kind == "defect":
@@ -79,6 +82,8 @@ def _measure(
         yield from _near(item, said.text, group)
     kinds = None if one.facts.defects is None else one.facts.kinds
     yield from labels_of(model, "synthetic", group, one.region, one.facts.category, kinds)
+    if blind is None:
+        return
     if number % TIMED_EVERY == 0:
         yield _timed(model, one, group)
     if number % PAIRS_EVERY == 1:

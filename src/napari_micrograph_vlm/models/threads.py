@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextvars import copy_context
 from threading import Event
 from typing import TypeVar
 
@@ -38,7 +39,8 @@ def in_threads(
         return
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="micrograph-vlm")
     try:
-        futures = [pool.submit(work) for work in works]
+        # Each in a copy of the caller's context, where news of a model are listened for.
+        futures = [pool.submit(copy_context().run, work) for work in works]
         for future in futures:
             yield _result(future, cancel)
     finally:

@@ -266,8 +266,8 @@ class AskHandler(Handler):
         entry = self.entries[number]
         entry.answer = answer
         entry.text = answer.text
-        if entry.method is Method.OCCLUSION and not entry.is_covered:
-            entry.method = Method.LAYERS  # the model could not be asked about covered parts
+        if entry.fell_back:
+            entry.method = Method.LAYERS  # kept under the name of what was made
         entry.versions[entry.method] = answer
         self.keeping.answered(entry)
         if number != self._shown:

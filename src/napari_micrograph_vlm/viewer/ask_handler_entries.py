@@ -80,10 +80,12 @@ class Entry:
         )
 
     @property
-    def is_covered(self) -> bool:
-        """Whether the maps of the answer were made by covering parts."""
-        maps = () if self.answer is None else self.answer.attention
-        return all(each.method == Method.OCCLUSION for each in maps)
+    def fell_back(self) -> bool:
+        """Whether the maps are not made as asked for, such as for want of memory."""
+        made = {each.method for each in (() if self.answer is None else self.answer.attention)}
+        if self.method is Method.OCCLUSION:
+            return bool(made - {Method.OCCLUSION})
+        return self.method is not Method.LAYERS and Method.LAYERS in made
 
     @property
     def looked(self) -> Answer | None:

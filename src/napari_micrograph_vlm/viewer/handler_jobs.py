@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, QThreadPool, Signal
 from superqt.utils import WorkerBase
 
 from ..errors import Cancelled, MicrographError
+from ..models.notices import noticed
 from ..regions import Cutout, Region
 
 __all__ = ["Job", "Outcome", "Pool", "Report", "read_regions", "sentence_of", "wait_for_jobs"]
@@ -135,7 +136,9 @@ class Job(WorkerBase[Outcome]):
         try:
             if self.cancelled.is_set():
                 raise Cancelled
-            return Outcome(self._work(self._report, self.cancelled))
+            # Such as that a server makes us wait.
+            with noticed(lambda news: self._report(Report.STAGE, news)):
+                return Outcome(self._work(self._report, self.cancelled))
         except Cancelled:
             return Outcome(stopped=True)
         except Exception as error:

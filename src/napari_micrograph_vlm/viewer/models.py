@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Cancelled
 from ..models.base import Model
+from ..models.consent import is_remote
 from .model_choice import CHANGES
 
 __all__ = ["MODELS", "ModelHolder"]
@@ -20,11 +21,13 @@ _POLL = 0.05
 """Seconds between two looks at whether a waiting job was stopped."""
 
 
-def _load(name: str | None, device: str | None, precision: str | None = None) -> Model:
+def _load(
+    name: str | None, device: str | None, precision: str | None = None, **waiting: Any
+) -> Model:
     # Imports torch and transformers, which takes seconds: only ever called in a worker.
     from ..api import load_model
 
-    return load_model(name, device or "auto", precision=precision or "auto")
+    return load_model(name, device or "auto", precision=precision or "auto", **waiting)
 
 
 def _forget(model: Model) -> None:
@@ -40,7 +43,7 @@ class ModelHolder:
     ----------
     load : callable, optional
         ``load(name, device)``, or ``load(name, device, precision)`` where a precision was chosen,
-        returns a model; it may take long.
+        returns a model; it may take long. For a server it also gets ``cancel``, an event.
     forget : callable, optional
         ``forget(model)`` gives its memory back.
     """
@@ -113,8 +116,9 @@ class ModelHolder:
                 # One at a time: they are large.
                 self._drop()
                 chosen = (name, device) if precision is None else key
+                waiting = {"cancel": cancel} if is_remote(name) else {}
                 try:
-                    self._models = {key: self._load(*chosen)}
+                    self._models = {key: self._load(*chosen, **waiting)}
                 finally:
                     # Qt hands it over to the thread of the panels.
                     CHANGES.happened.emit()

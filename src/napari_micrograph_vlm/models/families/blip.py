@@ -7,14 +7,13 @@ much it looked at each token of the question, and where that token looked in the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -22,16 +21,15 @@ from ...attention.token_boxes import TokenBoxes
 from ...errors import ModelError
 from ...regions import Region
 from ...results import Turn
-from ..base import ModelInput
-from ..generation import Step
-from .base import Family, Prompt, Sight, whole_view
-from .parts import grid_boxes, load_image_processor, load_tokenizer, region_picture, shown_pixels
-from .voices import EncoderVoice, refuse_reserved, speak, weigh
+from .base import Prompt, Sight
+from .parts import grid_boxes, load_image_processor, load_tokenizer, region_picture
+from .speaking import SpeakingFamily
+from .voices import EncoderVoice, refuse_reserved
 
-__all__ = ["FAMILIES", "Blip", "one_view"]
+__all__ = ["FAMILIES", "Blip"]
 
 
-class Blip(Family):
+class Blip(SpeakingFamily):
     """BLIP for visual question answering.
 
     It knows one picture and one question; earlier turns and instructions it was never taught, and
@@ -40,9 +38,6 @@ class Blip(Family):
 
     name: ClassVar[str] = "BLIP"
     model_types: ClassVar[tuple[str, ...]] = ("blip",)
-    max_regions: ClassVar[int] = 1
-    keeps_prefix: ClassVar[bool] = False
-    speaks_itself: ClassVar[bool] = True
 
     def __init__(self, tokenizer: Any, image_processor: Any, config: Any) -> None:
         self._tokenizer = tokenizer
@@ -68,15 +63,6 @@ class Blip(Family):
             )
         image_processor = load_image_processor(folder, BlipImageProcessorPil)
         return cls(load_tokenizer(folder), image_processor, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._tokenizer
-
-    def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
-        """Return what the model would be given for a region: the whole, made square."""
-        return one_view(region, self._image_processor)
 
     def prompt(
         self,
@@ -112,22 +98,6 @@ class Blip(Family):
         """Return the decoder of answers; it records nothing, as its attention is plain anyway."""
         found: nn.Module = model.text_decoder  # type: ignore[assignment]
         return found
-
-    def speak(
-        self, model: nn.Module, prompt: Prompt, *, max_tokens: int, cancel: Event | None
-    ) -> Iterator[Step]:
-        """Write an answer."""
-        voice = self._voice(model, prompt, cancel)
-        yield from speak(voice, max_tokens=max_tokens, cancel=cancel)
-
-    def weigh(
-        self, model: nn.Module, prompt: Prompt, labels: Sequence[str], *, cancel: Event | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Score labels as answers."""
-        from ..scoring import answer_tokens
-
-        answers = answer_tokens(self._tokenizer, prompt, labels)
-        return weigh(self._voice(model, prompt, cancel), answers, cancel=cancel)
 
     def _voice(self, model: Any, prompt: Prompt, cancel: Event | None) -> EncoderVoice:
         """Let the encoder read the question."""
@@ -166,16 +136,6 @@ class Blip(Family):
             )
             voice.asked = seen[:, prompt.question_span[0] :].transpose(0, 1)
         return voice
-
-
-def one_view(region: Region, image_processor: Any) -> ModelInput:
-    """Return a region as a model that knows one square picture is given it."""
-    pixels = image_processor([region_picture(region)], return_tensors="pt")["pixel_values"][0]
-    view = whole_view(shown_pixels(pixels, image_processor))
-    height, width = region.shape
-    down, across = pixels.shape[-2:]
-    reduction = max(height / down, width / across)
-    return ModelInput((view,), reduction, tiled=False, could_tile=False)
 
 
 def _all_of(states: Tensor) -> Tensor:

@@ -106,7 +106,6 @@ class Chat:
         question: str,
         turns: Sequence[Turn] = (),
         instruction: str = "",
-        **settings: Any,
     ) -> Rendered:
         """Put images, earlier turns and a question into the chat format.
 
@@ -118,8 +117,6 @@ class Chat:
             The user's words, and what the model is told before (nothing where empty).
         turns : sequence of Turn
             Earlier questions and answers; the images stand before the first.
-        **settings
-            Further variables of the template.
 
         Raises
         ------
@@ -130,7 +127,7 @@ class Chat:
         """
         question = question.strip()
         self._refuse_reserved(question, *(turn.question for turn in turns), instruction)
-        text = self._filled(len(expansions), turns, instruction, settings)
+        text = self._filled(len(expansions), turns, instruction)
         if text.count(self.placeholder) != len(expansions) or text.count(_MARK) != 1:
             raise ModelError(
                 "The model's chat template does not place the images and the question once each; "
@@ -145,9 +142,7 @@ class Chat:
         text = text.replace(_MARK, question)
         return self._tokens(text, spans, (start, start + len(question)))
 
-    def _filled(
-        self, images: int, turns: Sequence[Turn], instruction: str, settings: dict[str, Any]
-    ) -> str:
+    def _filled(self, images: int, turns: Sequence[Turn], instruction: str) -> str:
         messages: list[dict[str, Any]] = []
         if instruction and self._system:
             messages.append(_message("system", instruction))
@@ -164,7 +159,6 @@ class Chat:
                 chat_template=self.template,
                 add_generation_prompt=True,
                 tokenize=False,
-                **settings,
             )
         except Exception as error:
             # A template is a small program of the checkpoint's and may raise anything.

@@ -6,14 +6,13 @@ says what each shows, and the language model's attention is composed with that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -22,12 +21,10 @@ from ...attention.token_boxes import TokenBoxes
 from ...errors import QuestionError
 from ...regions import Region
 from ...results import Turn
-from ..base import ModelInput
-from ..generation import Step
-from .base import Family, Prompt, Sight
-from .blip import one_view
+from .base import Prompt, Sight
 from .parts import grid_boxes, load_image_processor, load_tokenizer, region_picture
-from .voices import DecoderVoice, EncoderVoice, Voice, refuse_reserved, speak, weigh
+from .speaking import SpeakingFamily
+from .voices import DecoderVoice, EncoderVoice, Voice, refuse_reserved
 
 __all__ = ["FAMILIES", "Blip2", "InstructBlip"]
 
@@ -35,7 +32,7 @@ _ROOM = 64
 """Tokens left for an answer."""
 
 
-class Blip2(Family):
+class Blip2(SpeakingFamily):
     """BLIP-2, asked as in its paper: ``Question: … Answer:``; earlier turns stand before.
 
     One region in a question: it was taught with one picture.
@@ -43,9 +40,6 @@ class Blip2(Family):
 
     name: ClassVar[str] = "BLIP-2"
     model_types: ClassVar[tuple[str, ...]] = ("blip-2",)
-    max_regions: ClassVar[int] = 1
-    keeps_prefix: ClassVar[bool] = False
-    speaks_itself: ClassVar[bool] = True
 
     def __init__(
         self, tokenizer: Any, image_processor: Any, config: Any, reader: Any = None
@@ -66,15 +60,6 @@ class Blip2(Family):
         """Build tokenizer and image processor from a checkpoint folder."""
         image_processor = load_image_processor(folder, BlipImageProcessorPil)
         return cls(load_tokenizer(folder), image_processor, config)
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers."""
-        return self._tokenizer
-
-    def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
-        """Return what the model would be given for a region: the whole, made square."""
-        return one_view(region, self._image_processor)
 
     def prompt(
         self,
@@ -136,22 +121,6 @@ class Blip2(Family):
         """Return the decoder of the language model."""
         found: nn.Module = model.language_model.get_decoder()  # type: ignore[union-attr,operator]
         return found
-
-    def speak(
-        self, model: nn.Module, prompt: Prompt, *, max_tokens: int, cancel: Event | None
-    ) -> Iterator[Step]:
-        """Write an answer."""
-        voice = self._voice(model, prompt, cancel)
-        yield from speak(voice, max_tokens=max_tokens, cancel=cancel)
-
-    def weigh(
-        self, model: nn.Module, prompt: Prompt, labels: Sequence[str], *, cancel: Event | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Score labels as answers."""
-        from ..scoring import answer_tokens
-
-        answers = answer_tokens(self._tokenizer, prompt, labels)
-        return weigh(self._voice(model, prompt, cancel), answers, cancel=cancel)
 
     def _voice(self, model: Any, prompt: Prompt, cancel: Event | None) -> Voice:
         """Let the Q-Former look at the picture."""

@@ -36,17 +36,15 @@ def shown(region: Region, tiled: bool | None) -> ModelInput:
     return prepare_views(region, side=min(max(longest, SMALLEST), SIDE), token=1, tiled=tiled)
 
 
-def messages(question: Question, given: Sequence[ModelInput], text: str) -> list[dict[str, Any]]:
+def messages(question: Question, given: Sequence[ModelInput]) -> list[dict[str, Any]]:
     """Return the conversation: pictures first, then earlier turns, then the question.
 
     Parameters
     ----------
     question : Question
-        Gives the earlier turns.
+        Its text and the earlier turns.
     given : sequence of ModelInput
         The pictures of each region.
-    text : str
-        The question itself.
     """
     content: list[dict[str, Any]] = []
     for number, one in enumerate(given, start=1):
@@ -64,7 +62,7 @@ def messages(question: Question, given: Sequence[ModelInput], text: str) -> list
             {"role": "assistant", "content": turn.answer},
         ]
         content = []
-    return [*said, {"role": "user", "content": [*content, text_part(text)]}]
+    return [*said, {"role": "user", "content": [*content, text_part(question.text)]}]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from time import time
 from typing import Any
 
 from ...errors import Cancelled
+from ..notices import tell
 from .address import Address
 from .exchange import Exchange, Status
 from .failures import Refused, Silent, Unusable
@@ -47,7 +48,7 @@ class ChatClient:
     pause : float
         Seconds before the second attempt; twice as long before each further one.
     on_pause : callable
-        Called with a sentence before each pause.
+        Called with a sentence before each pause; tells whoever asked, by default.
     key_advice : str
         What to do where the server does not accept the key.
     """
@@ -57,7 +58,7 @@ class ChatClient:
     timeout: float = 120.0
     attempts: int = 5
     pause: float = 1.0
-    on_pause: Callable[[str], None] = lambda sentence: None
+    on_pause: Callable[[str], None] = tell
     key_advice: str = "give the right one"
 
     def __post_init__(self) -> None:

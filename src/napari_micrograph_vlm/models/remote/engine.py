@@ -212,7 +212,7 @@ class RemoteModel:
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": messages(question, given, question.text),
+            "messages": messages(question, given),
             "temperature": 0.0,
             "seed": 0,
             "max_tokens": most,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Lock
+from threading import Event, Lock
 
 from ...errors import ModelError
 from ..consent import CONSENTS, ConsentNeeded
@@ -15,13 +15,15 @@ from .keys import advice, key_for
 __all__ = ["load_remote"]
 
 PATIENCE = 5.0
-"""Seconds to wait for a server's list of models: nobody can stop that."""
+"""Seconds to wait for a server's list of models."""
 
 _LOCK = Lock()
 _LOADED: dict[str, RemoteModel] = {}
 
 
-def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
+def load_remote(
+    name: str, *, allow_remote: bool = False, cancel: Event | None = None
+) -> RemoteModel:
     """Return the model that a server offers; the same name gives the same one.
 
     The key is read anew each time, so that a corrected one is used.
@@ -33,6 +35,8 @@ def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
     allow_remote : bool
         Whether the user agreed that pixels go there. It holds for this address until the process
         ends.
+    cancel : threading.Event, optional
+        Once set, waiting for the server's list of models ends.
 
     Raises
     ------
@@ -40,6 +44,8 @@ def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
         If nobody agreed; nothing has been sent then.
     ModelError
         If the server cannot be used or has several models and none is named.
+    Cancelled
+        If ``cancel`` was set.
     """
     url, model = split_name(name)
     address = parse_address(url)
@@ -51,7 +57,7 @@ def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
     found = _LOADED.get(name)
     if found is None:
         client = ChatClient(address, key, key_advice=advice(address))
-        made = RemoteModel(client, model or _only_model(client))
+        made = RemoteModel(client, model or _only_model(client, cancel))
         with _LOCK:
             found = _LOADED.setdefault(name, made)
     if found.client.key != key:
@@ -59,8 +65,8 @@ def load_remote(name: str, *, allow_remote: bool = False) -> RemoteModel:
     return found
 
 
-def _only_model(client: ChatClient) -> str:
-    names = replace(client, timeout=PATIENCE, attempts=1).models()
+def _only_model(client: ChatClient, cancel: Event | None) -> str:
+    names = replace(client, timeout=PATIENCE, attempts=1).models(cancel)
     if len(names) == 1:
         return names[0]
     known = ", ".join(names) or "none"
