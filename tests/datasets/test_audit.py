@@ -22,7 +22,7 @@ from napari_micrograph_vlm.datasets.audit.verdicts import (
 )
 from napari_micrograph_vlm.datasets.labelled import read_labelled
 from napari_micrograph_vlm.errors import SourceError
-from napari_micrograph_vlm.evaluation.scores import wilson
+from napari_micrograph_vlm.intervals import wilson
 
 
 def record(i, **changes):

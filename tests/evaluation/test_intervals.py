@@ -9,7 +9,8 @@ from napari_micrograph_vlm.evaluation.calibration_error import (
     calibration_error,
     calibration_interval,
 )
-from napari_micrograph_vlm.evaluation.scores import group_sums, interval_of, mean_interval, wilson
+from napari_micrograph_vlm.evaluation.scores import group_sums, interval_of, mean_interval
+from napari_micrograph_vlm.intervals import wilson
 
 
 def test_one_case_a_group_gives_wilson():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_micrograph_vlm.errors import QuestionError
+from napari_micrograph_vlm.errors import QuestionError, SourceError
 from napari_micrograph_vlm.labelling import PRESETS, LabelClass, LabelSet
 from napari_micrograph_vlm.labelling.files import (
     label_set_from_text,
@@ -122,7 +122,7 @@ def test_a_missing_file_and_one_of_another_kind_are_told(tmp_path):
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(QuestionError, match="cannot be read"):
         read_label_set(tmp_path / "folder.json")
-    with pytest.raises(QuestionError, match="could not be written"):
+    with pytest.raises(SourceError, match="There is no folder"):
         write_label_set(MINE, tmp_path / "nowhere" / "x.json")
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_micrograph_vlm.labelling.trial import Trial, trial_of, wilson
+from napari_micrograph_vlm.intervals import wilson
+from napari_micrograph_vlm.labelling.trial import Trial, trial_of
 
 NAMES = ("crack", "pore", "void")
 

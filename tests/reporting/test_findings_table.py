@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from run_findings import NAMES, QUESTION, finding, journal_of, run, skipped
 
 from napari_micrograph_vlm.errors import MicrographError
-from napari_micrograph_vlm.reporting.spreadsheet import escaped, unescaped
 from napari_micrograph_vlm.reporting.table import frame_of, read_table, write_table
 from napari_micrograph_vlm.runs.findings import Said
 from napari_micrograph_vlm.runs.items import Item
+from napari_micrograph_vlm.spreadsheet import escaped, unescaped
 
 NASTY = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", " =1", "'=1", "a;=1+1", "x\n=2"]
 TEXTS = st.one_of(

@@ -47,7 +47,7 @@ def report(
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
             raise SourceError(f"{out.name} is no report's name; end it in .html.")
-        from ..reporting.writing import check_folder
+        from ..whole_files import check_folder
 
         check_folder(out)
     if table is not None:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "group_sums", "interval_of", "mean_interval", "redrawn", "wilson"]
+from ..intervals import wilson
+
+__all__ = ["DRAWS", "group_sums", "interval_of", "mean_interval", "redrawn"]
 
 DRAWS = 1000
 """How often the groups are drawn again."""
 
 Sums = NDArray[np.float64]
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share, from 0 to 1."""
-    if n == 0:
-        return 0.0, 1.0
-    share = hits / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def group_sums(groups: Sequence[Hashable], values: NDArray[np.float64]) -> Sums:

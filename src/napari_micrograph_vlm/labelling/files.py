@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from io import StringIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..errors import QuestionError
+from ..spreadsheet import escaped, unescaped
+from ..whole_files import write_whole
 from .label_sets import LabelClass, LabelSet, label_set_of
 
 __all__ = [
@@ -33,9 +32,6 @@ MOST_BYTES = 20_000_000
 _KIND = "micrograph label set"
 
 _COLUMNS = ("name", "sentence")
-
-_RISKY = re.compile(r"'*[=+\-@\t\r]")
-"""What a spreadsheet may take for a formula, and the same behind apostrophes."""
 
 
 def is_label_set_file(text: str) -> bool:
@@ -97,7 +93,9 @@ def write_label_set(label_set: LabelSet, path: str | PathLike[str]) -> None:
     Raises
     ------
     QuestionError
-        If the name ends otherwise, or the file cannot be written.
+        If the name ends otherwise.
+    SourceError
+        If the file cannot be written.
     """
     path = Path(path)
     if _kind_of(path) == ".json":
@@ -108,20 +106,10 @@ def write_label_set(label_set: LabelSet, path: str | PathLike[str]) -> None:
         lines = StringIO(newline="")
         writer = csv.writer(lines, lineterminator="\r\n")
         writer.writerow(_COLUMNS)
-        writer.writerows((_guarded(one.name), _guarded(one.sentence)) for one in label_set.classes)
+        writer.writerows((escaped(one.name), escaped(one.sentence)) for one in label_set.classes)
         text = lines.getvalue()
         coding = "utf-8-sig"  # else Excel takes it for the local coding
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        half.write_bytes(text.encode(coding))
-        half.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
-        raise QuestionError(
-            f"The label set could not be written to {path} ({error.strerror or error}); choose "
-            "another folder."
-        ) from None
+    write_whole(path, text.encode(coding))
 
 
 def _kind_of(path: Path) -> str:
@@ -215,14 +203,6 @@ def _spills(row: list[str], width: int) -> bool:
 
 def _classes(rows: Iterable[list[str]], name: int, sentence: int) -> Iterable[LabelClass]:
     for row in rows:
-        cells = [_bare(cell.strip()) for cell in row] + [""]
+        cells = [unescaped(cell.strip()) for cell in row] + [""]
         said = cells[sentence] if 0 <= sentence < len(cells) else ""
         yield LabelClass(cells[name] if name < len(cells) else "", said)
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if _RISKY.match(cell) else cell
-
-
-def _bare(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _RISKY.match(cell) else cell

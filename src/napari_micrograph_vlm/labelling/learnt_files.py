@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, QuestionError, SourceError
+from ..whole_files import file_error, replacing
 from .files import read_label_set, write_label_set
 from .fitting import Examples, fit_examples
 from .heads import Settings
@@ -90,24 +89,14 @@ def save(learnt: Learnt, folder: str | PathLike[str]) -> None:
     plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     numbers = to_bytes(plain, metadata={"digest": learnt.digest})
     text = json.dumps(words, ensure_ascii=False, indent=1).encode()
-    halves = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((NUMBERS, numbers), (WORDS, text)):
-            half = folder / f".{name}.{os.getpid()}.part"
-            halves.append((half, folder / name))
-            half.write_bytes(content)
-        for half, path in halves:
-            half.replace(path)
+        with replacing(folder / NUMBERS) as numbers_file, replacing(folder / WORDS) as words_file:
+            numbers_file.write_bytes(numbers)
+            words_file.write_bytes(text)
         write_label_set(learnt.label_set, folder / LABEL_SET)
-    except (OSError, QuestionError) as error:
-        for half, _ in halves:
-            with suppress(OSError):
-                half.unlink(missing_ok=True)
-        said = getattr(error, "strerror", None) or error
-        raise SourceError(
-            f"What was learnt could not be saved in {folder} ({said}); choose another folder."
-        ) from None
+    except OSError as error:
+        raise file_error(folder, error) from None
 
 
 def load(folder: str | PathLike[str], model: Model, label_set: LabelSet | None = None) -> Learnt:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ENOUGH", "FEWEST", "Trial", "advice_of", "confusion_of", "trial_of", "wilson"]
+from ..intervals import Z, wilson
+
+__all__ = ["ENOUGH", "FEWEST", "Trial", "advice_of", "confusion_of", "trial_of"]
 
 FEWEST = 2
 """Examples that a class needs to be learnt."""
@@ -18,7 +20,6 @@ FEWEST = 2
 ENOUGH = 5
 """Examples of each class below which a trial is advised against."""
 
-_Z = 1.96
 _WIDEST = 0.15
 """Half an interval wider than this asks for more examples."""
 
@@ -132,16 +133,6 @@ def confusion_of(
     return confusion
 
 
-def wilson(right: int, tried: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927); 0 to 1 where nothing was tried."""
-    if tried <= 0:
-        return 0.0, 1.0
-    share, shrink = right / tried, 1 + _Z**2 / tried
-    centre = (share + _Z**2 / (2 * tried)) / shrink
-    half = _Z * sqrt(share * (1 - share) / tried + _Z**2 / (4 * tried**2)) / shrink
-    return max(centre - half, 0.0), min(centre + half, 1.0)
-
-
 def advice_of(
     names: Sequence[str], confusion: NDArray[np.int64], counts: NDArray[np.integer]
 ) -> str:
@@ -171,7 +162,7 @@ def advice_of(
     if half <= _WIDEST:
         return ""
     share = min(max(right / tried, 0.05), 0.95)
-    more = max(ceil(_Z**2 * share * (1 - share) / _WIDEST**2) - tried, 1)
+    more = max(ceil(Z**2 * share * (1 - share) / _WIDEST**2) - tried, 1)
     recall = np.diag(confusion) / np.maximum(confusion.sum(1), 1)
     worst = names[int(recall.argmin())]
     return (

@@ -38,7 +38,7 @@ class MicrographFile:
     instrument : Instrument
         How it was taken.
     pages : int
-        Number of pictures in the file; ``array`` is the first.
+        Number of pictures in the file; ``array`` is one of them.
     """
 
     array: Any
@@ -73,13 +73,15 @@ class MicrographFile:
         return self.array, keywords, "image"
 
 
-def read_micrograph(path: str | Path) -> MicrographFile:
-    """Read a PNG, JPEG or TIFF file; of several pages the first.
+def read_micrograph(path: str | Path, page: int = 0) -> MicrographFile:
+    """Read a PNG, JPEG or TIFF file.
 
     Parameters
     ----------
     path : path
         The file.
+    page : int
+        Which page of a TIFF of several, from 0.
 
     Returns
     -------
@@ -89,19 +91,21 @@ def read_micrograph(path: str | Path) -> MicrographFile:
     Raises
     ------
     SourceError
-        If there is no such file, or it holds no picture that can be read.
+        If there is no such file or page, or it holds no picture that can be read.
     """
     path = Path(path).expanduser()
     head = _head(path)
     if head.startswith(_TIFF_MAGIC) or path.suffix.lower() in _TIFF_SUFFIXES:
         from .tiff import read_tiff
 
-        found = read_tiff(path)
+        found = read_tiff(path, page)
         if found is not None:
             array, calibration, pages = found
             size = calibration.pixel_size_nm
             unit = "pixel" if size is None else "nm"
             return MicrographFile(array, path.stem, path, size, unit, calibration.instrument, pages)
+    if page:
+        raise SourceError(f"{path} holds 1 picture, none of number {page}.")
     return MicrographFile(_read_with_pillow(path), path.stem, path)
 
 

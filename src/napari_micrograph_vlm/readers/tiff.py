@@ -1,4 +1,4 @@
-"""The first page of a TIFF file, its pixel size and its instrument settings."""
+"""One page of a TIFF file, its pixel size and its instrument settings."""
 
 from __future__ import annotations
 
@@ -27,8 +27,15 @@ PARSERS: Mapping[int, Callable[[Mapping[str, Any]], Calibration]] = {zeiss.TAG: 
 _log = logging.getLogger(__name__)
 
 
-def read_tiff(path: Path) -> tuple[Any, Calibration, int] | None:
-    """Read the first page of a TIFF file.
+def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int] | None:
+    """Read one page of a TIFF file; the calibration is that of the first.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    number : int
+        Which page, from 0.
 
     Returns
     -------
@@ -39,22 +46,25 @@ def read_tiff(path: Path) -> tuple[Any, Calibration, int] | None:
     Raises
     ------
     SourceError
-        If the file is damaged, or its first page is not a 2-D picture.
+        If the file is damaged, or has no such page, or that is not a 2-D picture.
     """
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages.first
+            pages = len(tiff.pages)
+            if number >= pages:
+                raise SourceError(f"{path} holds {pages} pictures, none of number {number}.")
+            page: Any = tiff.pages[number]
             calibration = _calibration(tiff)
             try:
-                array = _pixels(path, page)
+                array = _pixels(path, page, number)
             except (ValueError, ImportError) as error:
                 if "imagecodecs" in str(error):
                     _log.debug("%s: %s", path, error)
                     return None
                 raise
-            return array, calibration, len(tiff.pages)
+            return array, calibration, pages
     except SourceError:
         raise
     except Exception as error:
@@ -62,15 +72,15 @@ def read_tiff(path: Path) -> tuple[Any, Calibration, int] | None:
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
 
 
-def _pixels(path: Path, page: Any) -> Any:
+def _pixels(path: Path, page: Any, number: int) -> Any:
     axes, shape = page.axes, page.shape
     if 0 in shape or axes not in ("YX", "YXS", "SYX"):
         raise SourceError(
-            f"The first page of {path} has shape {tuple(shape)}, which is no micrograph."
+            f"Page {number + 1} of {path} has shape {tuple(shape)}, which is no micrograph."
         )
     plain = axes == "YX" and page.photometric not in (0, 3)
     if page.nbytes > LAZY_ABOVE and plain:
-        lazy = _lazy(path, page)
+        lazy = _lazy(path, page, number)
         if lazy is not None:
             return lazy
     array: NDArray[Any] = np.asarray(page.asarray())
@@ -88,29 +98,32 @@ def _pixels(path: Path, page: Any) -> Any:
     return array
 
 
-def _lazy(path: Path, page: Any) -> Any:
+def _lazy(path: Path, page: Any, number: int) -> Any:
     """Return an array that reads what is indexed, or None where that would cost more."""
     import tifffile
 
     if page.is_memmappable:
-        return tifffile.memmap(path, page=0, mode="r")
+        return tifffile.memmap(path, page=number, mode="r")
     if not (page.is_tiled or page.rowsperstrip < page.imagelength):
         return None
     if find_spec("zarr") is None:
         return None
-    return LazyPage(path, page.shape, page.dtype)
+    return LazyPage(path, page.shape, page.dtype, number)
 
 
 class LazyPage:
-    """The first page of a tiled TIFF; decodes the tiles that are indexed.
+    """One page of a tiled TIFF; decodes the tiles that are indexed.
 
     The file is opened anew each time, so that no array keeps it open, and threads may share it.
     """
 
     ndim = 2
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], number: int = 0
+    ) -> None:
         self.path = path
+        self.number = number
         self.shape = shape
         self.dtype = dtype
 
@@ -121,7 +134,7 @@ class LazyPage:
         import tifffile
         import zarr
 
-        with tifffile.imread(self.path, key=0, aszarr=True) as store:
+        with tifffile.imread(self.path, key=self.number, aszarr=True) as store:
             return np.asarray(zarr.open_array(store, mode="r")[index])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from .writing import printable
+from ..whole_files import printable
 
 __all__ = ["bar_chart", "confusion_table", "probability_bar", "safe"]
 

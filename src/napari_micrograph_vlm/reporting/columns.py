@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from .writing import printable
+from ..whole_files import printable
 
 if TYPE_CHECKING:
     import pandas as pd

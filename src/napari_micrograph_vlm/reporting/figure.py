@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import MicrographError, SourceError
 from ..regions import Region
 from ..results import AttentionMap
+from ..whole_files import check_folder, printable, replacing
 from .scale_bar import scale_bar
-from .writing import check_folder, printable, replacing
 
 __all__ = ["COLORMAPS", "SUFFIXES", "check_figure", "save_figure"]
 

@@ -12,11 +12,11 @@ from .. import __version__
 from ..runs.findings import Finding, Run, Status
 from ..runs.merge import same_places
 from ..runs.tiles import NOTHING_TO_SEE
+from ..whole_files import check_folder, replacing
 from .charts import bar_chart, confusion_table, safe
 from .methods import methods_sentence
 from .rows import HEAD, item_row, skipped_row
 from .table import Recorded
-from .writing import check_folder, replacing
 
 __all__ = ["write_report"]
 

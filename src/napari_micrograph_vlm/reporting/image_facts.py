@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
-from .writing import printable
+from ..whole_files import printable
 
 __all__ = ["ImageFacts", "image_facts"]
 

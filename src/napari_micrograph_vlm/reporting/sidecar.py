@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from ..errors import MicrographError, SourceError
 from ..regions import Region
 from ..results import Answer, Classification
+from ..whole_files import file_error, write_whole
 from .image_facts import ImageFacts, image_facts
 from .late_regions import LateRegion, pixels_of_file
 from .saved_results import answer_of, classification_of, pack
-from .writing import file_error, write_whole
 
 if TYPE_CHECKING:
     from weakref import ReferenceType

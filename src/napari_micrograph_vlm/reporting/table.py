@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..runs.findings import Finding, Run
 from ..runs.merge import same_places
+from ..whole_files import printable
 from .columns import FIRST, LAST, SURE, typed
 from .table_files import check_table, read_table, write_table
-from .writing import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MicrographError, SourceError
+from ..spreadsheet import escaped, unescaped
+from ..whole_files import check_folder, printable, replacing
 from .columns import FIRST, LAST, typed
-from .spreadsheet import escaped, unescaped
-from .writing import check_folder, printable, replacing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,29 +84,7 @@ def read_page(path: Path, page: int = 0) -> MicrographFile:
     SourceError
         If there is no such page, or it cannot be read.
     """
-    if page == 0:
-        return read_micrograph(regular_file(path))
-    first = _without_pixels(regular_file(path), path.stat().st_mtime_ns)
-    if page >= first.pages:
-        raise SourceError(f"{path} holds {first.pages} pictures, none of number {page}.")
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            array: NDArray[Any] = np.asarray(_page(tiff, page).asarray())
-            if _page(tiff, page).photometric == 0:  # WhiteIsZero
-                array = ~array if array.dtype.kind in "bu" else -array
-    except Exception as error:
-        # tifffile meets a broken file with any of a dozen exceptions.
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise SourceError(f"Page {page} of {path} is damaged or incomplete: {said}.") from None
-    return replace(first, array=array)
-
-
-@lru_cache(maxsize=8)
-def _without_pixels(path: Path, _changed: int) -> MicrographFile:
-    """Return what a file says of itself; read once for all its pages."""
-    return replace(read_micrograph(path), array=np.zeros((0, 0), np.uint8))
+    return read_micrograph(regular_file(path), page)
 
 
 class PagesOfTiff:

@@ -14,7 +14,7 @@ from .geometry import overlay_kwargs
 from .handler_show import image_of
 from .overlay_follow import follow
 from .overlay_identity import METADATA_KEY
-from .overlays import _selection_kept, is_overlay
+from .overlays import is_overlay, selection_kept
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -60,7 +60,7 @@ def show_difference(viewer: Viewer, found: Difference) -> Image | None:
     index = int(viewer.layers.index(image)) + 1
     while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
         index += 1
-    with _selection_kept(viewer):
+    with selection_kept(viewer):
         viewer.layers.insert(index, layer)
     follow(viewer, layer, image, region)
     return layer

@@ -139,7 +139,7 @@ def _show(
             shown.append(old)
             continue
         layer = new_layer(data, place, metadata, attention, style or _preferred_style())
-        with _selection_kept(viewer):
+        with selection_kept(viewer):
             # Right above the image: drawn shapes stay on top and can be clicked.
             viewer.layers.insert(_index_above(viewer, image), layer)
         follow(viewer, layer, image, region)
@@ -176,7 +176,7 @@ def _index_above(viewer: ViewerModel, image: Image) -> int:
 
 
 @contextmanager
-def _selection_kept(viewer: ViewerModel) -> Iterator[None]:
+def selection_kept(viewer: ViewerModel) -> Iterator[None]:
     """Keep what the user had selected, so that drawing goes on where it was.
 
     A new layer is made active by napari; nobody is told, since it is undone at once. Telling

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from ..evaluation.scores import wilson
+from ..intervals import wilson
 from ..results import Classification
 from ..runs.findings import Finding, Status
 from ..runs.items import Item

@@ -17,7 +17,7 @@ from .geometry import overlay_kwargs
 from .overlay_follow import follow
 from .overlay_identity import METADATA_KEY
 from .overlay_picture import fading_colormap
-from .overlays import _selection_kept, is_overlay
+from .overlays import is_overlay, selection_kept
 from .preferences import Preferences
 from .region_view import ViewState
 from .region_window import data_kept
@@ -96,7 +96,7 @@ def add_candidates(
         axis_labels=image.axis_labels,
         **{name: getattr(image, name) for name in TRANSFORM},
     )
-    with _selection_kept(viewer):
+    with selection_kept(viewer):
         viewer.layers.append(layer)
     layer.feature_defaults = {"rank": 0, "similarity": np.nan, "verdict": "", "class": ""}
     return layer
@@ -180,7 +180,7 @@ def show_map(
     index = int(viewer.layers.index(image)) + 1
     while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
         index += 1
-    with _selection_kept(viewer):
+    with selection_kept(viewer):
         viewer.layers.insert(index, layer)
     follow(viewer, layer, image, Region(np.zeros((1, 1), np.float32), box, placement=placement))
     return layer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
-from ...evaluation.scores import wilson
+from ...intervals import wilson
 from ..labelled import Labelled, Record
 from ..teacher.consistency import DENIED
 from ..teacher.truth import counted_particles

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SourceError
-from ...evaluation.scores import wilson
+from ...intervals import wilson
 from ..labelled import append_line, cut_torn_line
 
 __all__ = ["KEPT_FILE", "VERDICTS", "ErrorRate", "error_rates", "keep_verdicts", "read_kept"]

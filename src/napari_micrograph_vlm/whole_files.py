@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 
-from ..errors import SourceError
+from .errors import SourceError
 
 __all__ = ["check_folder", "file_error", "printable", "replacing", "write_whole"]
 
