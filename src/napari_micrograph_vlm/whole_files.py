@@ -40,7 +40,9 @@ def file_error(path: Path, error: OSError) -> SourceError:
             f"{path} cannot be written: the folder is read-only or the file open elsewhere; "
             "choose another folder."
         )
-    return SourceError(f"{path} cannot be written: {error.strerror or error}.")
+    return SourceError(
+        f"{path} cannot be written: {error.strerror or error}; choose another folder."
+    )
 
 
 @contextmanager

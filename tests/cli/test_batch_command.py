@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from interrupts import heed_ctrl_c
-from napari_micrograph_vlm.runs import spread
+from napari_micrograph_vlm.runs import merge, spread
 from napari_micrograph_vlm.runs.journal import Journal
 from napari_micrograph_vlm.runs.journal_errors import NotBegunError
 from napari_micrograph_vlm.runs.run import run_batch, run_of
@@ -243,3 +243,50 @@ def test_one_picture_is_a_batch_of_one(run, model, tmp_path):
     assert code == 0
     assert "1 looked at" in out
     assert (tmp_path / "one.png.journal").exists()
+
+
+def test_every_table_of_one_journal_has_every_row(run, model, tmp_path, monkeypatch):
+    calls = []
+
+    def same(found):
+        keys = [one.item.key for one in found]
+        calls.append(len(keys))
+        return {keys[1]: keys[0]}
+
+    monkeypatch.setattr(merge, "same_places", same)
+    save(tmp_path / "wafer" / "a.png", noise((72, 72)))
+    given = ("--tiles", "48", "--overlap", "24", "--labels", "pore,crack")
+    code, out, _err = run("batch", tmp_path / "wafer", *given, "--table", tmp_path / "t.json")
+    assert code == 0
+    assert "4 looked at, 0 skipped, 1 tiles saw what a neighbour saw" in out
+    assert "      3  pore" in out
+    assert calls == [4]  # once for the summary and the table
+    book = tmp_path / "wafer.journal"
+    code, _out, _err = run("report", book, "--table", tmp_path / "r.json")
+    assert code == 0
+    rows = json.loads((tmp_path / "t.json").read_text())
+    assert rows == json.loads((tmp_path / "r.json").read_text())
+    assert [row["same_as"] or "" for row in rows] == ["", rows[0]["key"], "", ""]
+
+
+@pytest.mark.parametrize("flags", [("--workers", "2"), ("--scheduler", "tls://node1:8786")])
+def test_a_model_behind_a_server_is_not_shared_out(run, lot, flags):
+    given = ("--labels", "a,b", "--model", "http://127.0.0.1:9/v1#m", "--allow-remote")
+    code, out, err = run("batch", lot, *given, *flags)
+    assert (code, out) == (2, "")
+    assert "A model behind a server cannot be shared out" in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_above_has_its_journal_beside_it(run, model, lot, tmp_path, monkeypatch):
+    monkeypatch.chdir(lot / "deep")
+    code, out, _err = run("batch", "..", "--labels", "a,b")
+    assert code == 0
+    assert f"journal: {tmp_path / 'lot.journal'}" in out
+
+
+def test_the_root_of_a_disk_needs_a_name_for_its_journal(run, model, lot, tmp_path):
+    code, out, err = run("batch", tmp_path.anchor, "--labels", "a,b", "--pattern", "none/of/it")
+    assert (code, out) == (2, "")
+    assert "name the journal" in err
+    assert err.count("\n") == 1

@@ -83,3 +83,19 @@ def test_the_difference_is_a_tiff(run, wafer):
     )
     assert code == 2
     assert "TIFF" in err
+
+
+def test_find_needs_a_model_that_runs_here(run, wafer):
+    name = "http://127.0.0.1:9/v1#m"
+    code, out, err = run("find", wafer, "--like", "40,30,56,46", "--model", name)
+    assert (code, out) == (2, "")
+    assert "choose one that runs here" in err
+    assert "--allow-remote" not in err
+
+
+def test_compare_asks_a_model_that_runs_here(run, wafer):
+    given = ("--region", "0,120,120,240", "--reference", "0,0,120,120")
+    code, out, err = run("compare", wafer, *given, "--model", "http://127.0.0.1:9/v1#m")
+    assert (code, out) == (2, "")
+    assert "choose one that runs here, or leave out the answer with --no-ask" in err
+    assert "--allow-remote" not in err

@@ -230,6 +230,32 @@ def test_a_folder_passes_over_what_is_no_picture(tmp_path):
         fields_of(tmp_path / "deep" / "..").__class__(tmp_path / "nothing")
 
 
+def test_every_page_and_plane_is_a_field(tmp_path):
+    import tifffile
+
+    stack = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "b.tif", stack[0])
+    for hidden in (".c.tif", "b.tif.vlm/x.tif", ".git/x.tif"):
+        (tmp_path / hidden).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / hidden, stack[0])
+    folder = fields_of(tmp_path)
+    pages = list(folder)
+    assert len(folder) == 4
+    assert [field.plane for field in pages] == [(0,), (1,), (2,), ()]
+    assert len({field.key for field in pages}) == 4
+    assert [field.plane for field in fields_of(tmp_path / "a.tif")] == [(0,), (1,), (2,)]
+    colour = np.stack([stack] * 3, axis=-1)
+    for fields in (pages[:3], fields_of(stack), fields_of(colour), fields_of(stack[None])):
+        assert len(fields) == 3
+        for number, field in enumerate(fields):
+            window = read_window(field, 8, 8, 16)
+            expected = stack[number, 8:24, 8:24]
+            shown = window.pixels if window.pixels.ndim == 2 else window.pixels[..., 0]
+            np.testing.assert_allclose(shown * 255, expected, atol=0.01)
+    assert len(fields_of(stack.transpose(1, 2, 0))) == 1  # (40, 50, 3) is colour
+
+
 def test_candidates_do_not_overlap_and_stay_inside():
     field = field_of(wafer())
     values = np.random.default_rng(0).random((72, 80)).astype(np.float32)

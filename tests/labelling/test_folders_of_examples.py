@@ -40,6 +40,16 @@ def test_classes_are_the_folders_and_are_learnt(folder):
     assert counted == [8, 12]
 
 
+def test_what_is_hidden_or_ours_is_no_example(folder):
+    data = (folder / "dark" / "0.png").read_bytes()
+    for name in ("dark/.git/x.png", "dark/0.png.vlm/x.png", "mine.vlm/x.png", "light/.x.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    files = examples_in(folder)
+    assert len(files.files) == 12
+    assert files.names == ("dark", "light")
+
+
 def test_broken_pictures_are_passed_over_and_told(folder):
     (folder / "dark" / "broken.png").write_bytes(b"\x89PNG nothing")
     learnt, skipped = learn_from(FakeModel(), label_set_of(["dark", "light"]), examples_in(folder))

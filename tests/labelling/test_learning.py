@@ -51,7 +51,7 @@ def test_two_examples_of_each_class_are_enough_to_name_others():
     learnt = Learnt.learn(FakeModel(), LABELS, examples_of(2))
     assert _named(learnt, ["bright", "dark", "grey"]) == ["bright", "dark", "grey"]
     assert learnt.counts == {"dark": 2, "grey": 2, "bright": 2, "other": 0}
-    assert "too little" in learnt.trial.advice
+    assert "Few examples" in learnt.trial.advice
 
 
 def test_the_trial_names_each_example_without_having_learnt_from_it():

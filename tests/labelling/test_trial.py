@@ -39,7 +39,7 @@ def test_accuracy_and_interval_of_a_known_table():
 def test_it_says_how_many_more_of_which_class():
     trial = _trial([[4, 0, 0], [0, 9, 0], [1, 0, 1]])
     assert trial.advice == (
-        "There is too little to learn from yet: label 1 more of 'crack' and 3 more of 'void'."
+        "Few examples: better label 1 more of 'crack' and 3 more of 'void'."
     )
 
 
@@ -75,3 +75,12 @@ def test_a_table_that_does_not_fit_is_no_trial(confusion):
     values = {**_trial([[1, 0, 0], [0, 1, 0], [0, 0, 1]]).to_dict(), "confusion": confusion}
     with pytest.raises(ValueError, match="does not fit"):
         Trial.from_dict(values)
+
+
+def test_the_fourth_class_is_named_rather_than_counted():
+    names = ["a", "b", "c", "d"]
+    both = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    advice = trial_of(names, both, both, 0.0).advice
+    assert advice == (
+        "Few examples: better label 3 more of 'a', 3 more of 'b', 3 more of 'c' and 3 more of 'd'."
+    )

@@ -16,7 +16,9 @@ from napari_micrograph_vlm.labelling.label_sets import LabelClass, LabelSet, lab
 from napari_micrograph_vlm.models.many import ask_many, classify_many, takes_many
 from napari_micrograph_vlm.models.student.batches import alike, shared_out
 from napari_micrograph_vlm.models.student.engine import Student
+from napari_micrograph_vlm.models.student.memory import ImageMemory
 from napari_micrograph_vlm.models.student.novelty import NOT_A_MICROGRAPH
+from napari_micrograph_vlm.models.student.scoring import score_labels, score_labels_of_each
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Answer, Question, Turn
 
@@ -230,3 +232,27 @@ def test_works_are_shared_out_in_their_order_and_an_error_is_told() -> None:
 
     with pytest.raises(ValueError, match="no"):
         shared_out([fail, lambda: 1], lambda: None)
+
+
+@pytest.mark.parametrize("labels", [2, 4])
+@pytest.mark.parametrize("images", [2, 5])
+def test_padding_of_one_image_is_not_looked_at_by_another(images: int, labels: int) -> None:
+    """With fewer labels than images and with more, each image of another length."""
+    student = make_student()
+    shapes = [(96, 96), (96, 128), (128, 160), (64, 256), (200, 90)][:images]
+    regions = [make_region(*shape, seed=i) for i, shape in enumerate(shapes)]
+    memories = [student._eyes.look(r, None, lambda: None).memory for r in regions]
+    assert len({memory.tokens[0] for memory in memories}) == min(images, 4)
+    names = LABELS[:labels]
+    with torch.inference_mode():
+        together, maps = score_labels_of_each(
+            student.model, student.processor, ImageMemory.together(memories), names, lambda: None
+        )
+        for i, memory in enumerate(memories):
+            alone, looked = score_labels(
+                student.model, student.processor, memory, names, lambda: None
+            )
+            torch.testing.assert_close(together[i], alone, atol=1e-4, rtol=0)
+            places = looked.shape[1]
+            torch.testing.assert_close(maps[i, :, :places], looked, atol=1e-4, rtol=0)
+            assert not maps[i, :, places:].any()

@@ -1,4 +1,5 @@
 import re
+import weakref
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -291,6 +292,33 @@ def test_what_two_tiles_saw_is_counted_once_and_empty_tiles_are_not_listed(tmp_p
     assert "1empty tiles" in page.text
     assert "Skipped" not in page.text
     assert list(table["same_as"]) == ["", "a", ""]
+
+
+def test_a_journal_of_tiles_is_never_whole_in_memory(tmp_path):
+    class Streaming:
+        run = replace(run(), source={"kind": "folder", "tiles": {"side": 64, "overlap": 24}})
+        alive = weakref.WeakSet()
+        most = 0
+
+        def findings(self, keys=None, *, pictures=True):
+            for number in range(60):
+                one = overlapping()[number % 2]
+                one = replace(one, item=replace(one.item, key=f"{number}"))
+                if pictures:
+                    self.alive.add(one.maps[0])
+                else:
+                    one = replace(one, maps=(), thumbnail=b"")
+                yield one
+                del one
+                self.most = max(self.most, len(self.alive))
+
+    recorded = Streaming()
+    table = frame_of(recorded)
+    assert recorded.most <= 2
+    assert sorted(table["same_as"].value_counts()) == [1, 59]
+    write_report(recorded, tmp_path / "report.html")
+    assert recorded.most <= 2
+    assert "(59 counted less)" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def overlapping():

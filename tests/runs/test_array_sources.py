@@ -18,6 +18,7 @@ from napari_micrograph_vlm.runs.items import Item
 from napari_micrograph_vlm.runs.sources import (
     ArraySource,
     CutoutSource,
+    FolderSource,
     LabelsSource,
     StackSource,
     TiledSource,
@@ -87,6 +88,43 @@ def test_stacks_of_files_are_read_slice_by_slice(tmp_path, kind, axis):
             np.testing.assert_allclose(source.read(items[number]).pixels * 255, expected, atol=0.01)
         else:
             assert source.read(items[number]).shape == (20, 24)
+
+
+@pytest.mark.parametrize("packing", [None, "zlib"])
+@pytest.mark.parametrize("shape", [(3, 20, 24), (2, 3, 20, 24)])
+def test_stacks_whose_white_is_0_are_turned_round(tmp_path, packing, shape):
+    stack = noise(shape)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, photometric="miniswhite", compression=packing)
+    source, files = StackSource(path), FolderSource(path)
+    for item, page in zip(source.items(), files.items(), strict=True):
+        expected = 255 - stack[item.plane]
+        np.testing.assert_allclose(source.read(item).pixels * 255, expected, atol=0.01)
+        np.testing.assert_allclose(files.read(page).pixels * 255, expected, atol=0.01)
+
+
+def test_slices_that_are_pages_know_their_pixel_size(tmp_path):
+    path = tmp_path / "a.tif"
+    metadata = {"unit": "um"}
+    tifffile.imwrite(
+        path, noise((3, 20, 24)), imagej=True, resolution=(100, 200), metadata=metadata
+    )
+    (known, *_), (unknown, *_) = (
+        list(map(source.read, source.items()))
+        for source in (StackSource(path), StackSource(path, 1))
+    )
+    assert (known.pixel_size, known.unit) == (pytest.approx((5, 10)), "nm")
+    assert (unknown.pixel_size, unknown.unit) == (None, "pixel")
+
+
+def test_a_packed_colour_picture_has_slices(tmp_path):
+    pixels = noise((20, 24, 3))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression="zlib")
+    source = StackSource(tmp_path / "a.tif", 2)
+    for number, item in enumerate(source.items()):
+        np.testing.assert_allclose(
+            source.read(item).pixels * 255, pixels[..., number], atol=0.01
+        )
 
 
 @pytest.mark.parametrize(
@@ -197,6 +235,18 @@ def test_a_small_thing_on_nothing_is_something():
     assert keys == ["array[0,0,256,256]", "array[0,256,256,512]"]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_speck_anywhere_is_something(dtype):
+    pixels = np.zeros((1024, 2048), dtype)
+    pixels[:64, :64] = noise((64, 64))
+    pixels[515:523, 1541:1549] = 255
+    if dtype == np.float32:
+        pixels[700, 1500:1600] = np.nan
+    assert all(outcomes(TiledSource(pixels, Tiles(1024, 0))).values())
+    pixels[515:523, 1541:1549] = 0
+    assert list(outcomes(TiledSource(pixels, Tiles(1024, 0))).values()) == [True, False]
+
+
 def test_empty_tiles_can_be_kept():
     pixels = np.full((64, 128), 20, np.uint8)
     pixels[:, :64] = noise((64, 64))
@@ -255,6 +305,17 @@ def test_objects_of_a_stack_are_those_of_its_slices():
     items = list(LabelsSource(noise((3, 40, 40)), labels).items())
     assert [(item.plane, item.label) for item in items] == [((1,), 4), ((2,), 4)]
     assert len({item.key for item in items}) == 2
+
+
+def test_a_negative_label_is_an_object_and_0_is_none():
+    labels = np.zeros((60, 60), int)
+    labels[5:20, 5:20], labels[30:50, 30:50] = -1, 5
+    source = LabelsSource(noise((60, 60)), labels, margin=0)
+    assert [(one.label, one.box) for one in source.items()] == [
+        (-1, (5, 5, 20, 20)),
+        (5, (30, 30, 50, 50)),
+    ]
+    assert all(source.read(one).mask.all() for one in source.items())
 
 
 def test_labels_of_another_image_are_refused():

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from math import nan
+from pathlib import Path
+
 import pytest
 
 import napari_micrograph_vlm
 from fakes import FakeModel
 from napari_micrograph_vlm.errors import MicrographError
 from napari_micrograph_vlm.labelling import label_set_of
+from napari_micrograph_vlm.labelling.learnt_model import LearntModel
+from napari_micrograph_vlm.runs.calls import beside
+from napari_micrograph_vlm.runs.items import Task
 from napari_micrograph_vlm.runs.journal import Journal
 from runs.making import noise, save
 
@@ -51,3 +57,59 @@ def test_every_slice_is_a_row():
 def test_nothing_asked_is_said():
     with pytest.raises(MicrographError, match="nothing to ask"):
         napari_micrograph_vlm.batch(noise(), model=FakeModel())
+
+
+def test_what_was_skipped_is_looked_at_again_when_asked(tmp_path):
+    save(tmp_path / "lot" / "a.png")
+    (tmp_path / "lot" / "b.png").write_bytes(b"half")
+    given = {"model": FakeModel(), "journal": tmp_path / "x.journal"}
+    batch = napari_micrograph_vlm.batch
+    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["done", "skipped"]
+    save(tmp_path / "lot" / "b.png")
+    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["done", "skipped"]
+    table = batch(tmp_path / "lot", "a, b", **given, again=True)
+    assert list(table["status"]) == ["done", "done"]
+
+
+def test_learnt_classes_are_those_that_are_asked_for(tmp_path, monkeypatch):
+    from napari_micrograph_vlm.labelling.files import write_label_set
+
+    names = label_set_of(["pore", "crack"])
+    write_label_set(names, tmp_path / "label-set.json")
+    given = []
+
+    def load(folder, model, label_set=None):
+        given.append((folder, label_set))
+        return model
+
+    monkeypatch.setattr(LearntModel, "load", load)
+    table = napari_micrograph_vlm.batch(noise(), model=FakeModel(), learnt=tmp_path)
+    assert table["class"].tolist() == ["pore"]
+    ((folder, label_set),) = given
+    assert Path(folder) == tmp_path
+    assert label_set.names == names.names
+
+
+@pytest.mark.parametrize("threshold", [nan, -0.1, 1.1, float("inf")])
+def test_a_threshold_that_is_no_share_is_refused(threshold):
+    with pytest.raises(MicrographError, match="between 0 and 1"):
+        napari_micrograph_vlm.batch(noise(), "a, b", model=FakeModel(), threshold=threshold)
+
+
+def test_blank_questions_are_left_out():
+    assert Task(("", "What is it?", " \t")).questions == ("What is it?",)
+    assert Task.from_dict({**Task().to_dict(), "questions": [" "]}).questions == ()
+
+
+def test_a_journal_lies_beside_what_is_gone_through(tmp_path, monkeypatch):
+    (tmp_path / "lot" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "lot" / "deep")
+    assert beside("..") == tmp_path / "lot.journal"
+    assert beside(".") == tmp_path / "lot" / "deep.journal"
+    assert beside(tmp_path / "lot" / "deep" / "..") == tmp_path / "lot.journal"
+    assert beside("../a.tif").resolve() == tmp_path / "lot" / "a.tif.journal"
+
+
+def test_where_no_journal_can_be_named_it_is_said():
+    with pytest.raises(MicrographError, match="name the journal"):
+        beside(Path.cwd().anchor)

@@ -151,11 +151,42 @@ def test_a_name_that_is_no_text_is_skipped_with_a_reason(tmp_path):
     assert found["good.png"] == ""
 
 
-def test_the_journal_is_no_picture_of_its_folder(tmp_path):
+def test_what_we_write_is_no_picture_of_its_folder(tmp_path):
     save(tmp_path / "a.png")
-    for name in ("x.journal", "x.journal-wal", "x.journal-shm", "x.journal.lock"):
+    save(tmp_path / "a.png.vlm" / "results" / "x.png")
+    for name in (
+        *("x.journal", "x.journal-wal", "x.journal-shm", "x.journal-journal", "x.journal.lock"),
+        *("x.json", "x.CSV", "x.parquet", "x.html", "x.safetensors"),
+    ):
         (tmp_path / name).touch()
-    assert keys(FolderSource(tmp_path)) == ["a.png"]
+    (tmp_path / "x.txt").touch()
+    assert keys(FolderSource(tmp_path)) == ["a.png", "x.txt"]
+
+
+@posix
+def test_no_two_items_share_a_key(tmp_path):
+    for name in ("x.tif", "x.tif#1", "x.tif#1#", "x.tif#1[0,0,20,20]", "./x.tif[0,0,20,20]"):
+        tifffile.imwrite(tmp_path / name, noise((2, 20, 20)), photometric="minisblack")
+    name = os.fsencode(tmp_path) + b"/bad\xff.png"
+    try:
+        for odd in (name, name.replace(b"\xff", b"\\xff")):
+            with open(odd, "wb") as file:
+                file.write(save(tmp_path / "y.png").read_bytes())
+    except OSError:
+        pass  # this file system takes only text
+    for source in (
+        FolderSource(tmp_path),
+        FolderSource(tmp_path, pages=False),
+        FolderSource(tmp_path, tiles=Tiles(20, 0)),
+    ):
+        found = keys(source)
+        assert len(set(found)) == len(found)
+    assert {"x.tif#0", "x.tif#1", "y.png"} < set(keys(FolderSource(tmp_path)))
+
+
+def test_a_pattern_that_cannot_be_is_said(tmp_path):
+    with pytest.raises(MicrographError, match=r"pattern \[z-a\]\*"):
+        FolderSource(tmp_path, "[z-a]*")
 
 
 def test_a_single_file_is_a_folder_of_one(tmp_path):

@@ -136,3 +136,28 @@ def _write_with_a_limit(path, answers):
         answers.put((number, str(error)))
     else:
         answers.put((number, "nothing happened"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_second_run_cannot_write_through_a_link(tmp_path):
+    link = tmp_path / "link.journal"
+    link.symlink_to(tmp_path / "a.journal")
+    with (
+        Journal.create(tmp_path / "a.journal", run()),
+        pytest.raises(MicrographError, match="Another run writes to"),
+    ):
+        Journal.create(link, run())
+    with (
+        Journal.create(link, run()),
+        pytest.raises(MicrographError, match="Another run writes to"),
+    ):
+        Journal.create(tmp_path / "a.journal", run())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes that have a name")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("way", [lambda path: Journal.create(path, run()), Journal.open])
+def test_a_pipe_is_no_journal(tmp_path, way):
+    os.mkfifo(tmp_path / "pipe.journal")
+    with pytest.raises(MicrographError, match="no file|no journal"):
+        way(tmp_path / "pipe.journal")

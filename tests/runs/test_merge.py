@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pickle
+import weakref
 from dataclasses import replace
+from time import process_time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,21 +15,21 @@ from napari_micrograph_vlm.results import AttentionMap
 from napari_micrograph_vlm.runs.calls import batch
 from napari_micrograph_vlm.runs.findings import Finding, Status
 from napari_micrograph_vlm.runs.items import Item
-from napari_micrograph_vlm.runs.merge import merged, same_places
+from napari_micrograph_vlm.runs.merge import same_places
 from napari_micrograph_vlm.runs.tiles import Tiles
 from runs.making import noise
 
 CELLS = 16
 
 
-def tile(box, at, best="pore", probability=0.8, plane=(), source="wafer", sharp=True):
+def tile(box, at, best="pore", probability=0.8, plane=(), source="wafer", sharp=True, key=""):
     """A tile whose model looked at (row, column) of the whole plane."""
     y0, x0, y1, x1 = box
     values = np.full((CELLS, CELLS), 1.0, np.float32)
     row, column = (at[0] - y0) * CELLS // (y1 - y0), (at[1] - x0) * CELLS // (x1 - x0)
     values[int(row), int(column)] = 300 if sharp else 1
     look = AttentionMap(values / values.sum(), "fake")
-    item = Item(f"{source}{plane}{box}", source, plane, box)
+    item = Item(key or f"{source}{plane}{box}", source, plane, box)
     return Finding(item, best=best, probability=probability, maps=(look,))
 
 
@@ -36,7 +40,6 @@ SHARED, ONLY_LEFT, ONLY_RIGHT = (80, 140), (80, 40), (80, 220)
 def test_what_two_tiles_saw_in_their_strip_is_one_finding():
     one, other = tile(LEFT, SHARED, probability=0.7), tile(RIGHT, SHARED, probability=0.9)
     assert same_places([one, other]) == {one.item.key: other.item.key}
-    assert list(merged([one, other])) == [other]
 
 
 def test_a_place_at_the_border_of_a_cell_is_one_place():
@@ -64,10 +67,24 @@ def test_tiles_that_know_no_class_are_not_one():
         assert same_places([tile(LEFT, SHARED, name), tile(RIGHT, SHARED, name)]) == {}
 
 
-def test_the_class_a_person_gave_counts():
-    one, other = tile(LEFT, SHARED), tile(RIGHT, SHARED, best="crack")
-    assert same_places([one, replace(other, corrected="pore")]) != {}
+@pytest.mark.parametrize("name", ["no defect", " No Defect ", "none", "Background", "normal"])
+def test_tiles_that_found_nothing_are_not_one(name):
+    assert same_places([tile(LEFT, SHARED, name), tile(RIGHT, SHARED, name)]) == {}
+
+
+def test_a_tile_whose_class_a_person_changed_is_never_one_with_another():
+    # The map shows where the model saw what it took for a crack.
+    one, other = tile(LEFT, SHARED), tile(RIGHT, SHARED, best="crack", probability=0.5)
+    assert same_places([one, replace(other, corrected="pore")]) == {}
+    assert same_places([replace(other, corrected="pore"), one]) == {}
     assert same_places([one, replace(one, corrected="dust"), other]) == {}
+
+
+@pytest.mark.parametrize("judged", [{"reviewed": True}, {"corrected": "pore"}])
+def test_the_tile_that_a_person_looked_at_stands(judged):
+    one = tile(LEFT, SHARED, probability=0.9)
+    seen = replace(tile(RIGHT, SHARED, probability=0.6), **judged)
+    assert same_places([one, seen]) == {one.item.key: seen.item.key}
 
 
 def test_four_tiles_round_a_corner_saw_one_thing():
@@ -75,7 +92,41 @@ def test_four_tiles_round_a_corner_saw_one_thing():
     found = [tile(box, (140, 140), probability=0.5 + i / 10) for i, box in enumerate(boxes)]
     stands = same_places(found)
     assert set(stands.values()) == {found[3].item.key}
-    assert list(merged(found)) == [found[3]]
+    assert len(stands) == 3
+
+
+def test_ten_thousand_tiles_take_no_long_time():
+    # One thing in every strip of a row, all of them at the same height.
+    found = [
+        tile((y, x, y + 160, x + 160), (y + 20, x + 150), key=f"{y} {x}")
+        for y in range(0, 8 * 140, 140)
+        for x in range(0, 1250 * 140, 140)
+    ]
+    begun = process_time()
+    assert same_places(found) == {}
+    looked = process_time() - begun
+    begun = process_time()
+    for one in found:
+        assert one.maps[0].has_focus
+        one.maps[0].peak  # noqa: B018 - what has to be done once for each
+    assert looked < 5 * (process_time() - begun)
+
+
+def test_no_map_is_kept_while_tiles_are_compared():
+    alive = weakref.WeakSet()
+    most = 0
+
+    def streamed():
+        nonlocal most
+        for number in range(50):
+            one = pickle.loads(pickle.dumps(tile(LEFT, SHARED, key=str(number))))
+            alive.add(one.maps[0])
+            yield one
+            del one
+            most = max(most, len(alive))
+
+    same_places(streamed())
+    assert most <= 2
 
 
 @given(
@@ -96,10 +147,10 @@ def test_far_points_are_counted_once_each_in_any_order(points, order):
     # One look a tile: a tile that holds two points is two tiles here.
     found = [replace(one, item=replace(one.item, key=f"{i}")) for i, one in enumerate(found)]
     order.shuffle(found)
-    assert len(list(merged(found))) == len(apart)
+    assert len(found) - len(same_places(found)) == len(apart)
 
 
-def test_a_table_of_tiles_has_one_row_for_one_thing():
+def test_a_table_of_tiles_tells_which_rows_are_one_thing():
     class Looking(FakeModel):
         """Finds a pore in every tile, always at the same place of the image."""
 
@@ -111,5 +162,7 @@ def test_a_table_of_tiles_has_one_row_for_one_thing():
 
     pixels = noise((72, 72))
     table = batch(pixels, ["pore", "crack"], model=Looking(), tiles=48, overlap=24)
-    assert len(table) == 1
-    assert table["class"].tolist() == ["pore"]
+    assert len(table) == 4
+    once = table[table["same_as"] == ""]
+    assert once["class"].tolist() == ["pore"]
+    assert set(table["same_as"]) == {"", *once["key"]}

@@ -5,6 +5,7 @@ from threading import Event
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea
 
 from fakes import FakeModel, picture
 from napari_micrograph_vlm.viewer.docks import classify_widget
@@ -12,6 +13,7 @@ from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
+from napari_micrograph_vlm.widgets.fold import Fold
 
 pytestmark = pytest.mark.gui
 
@@ -230,3 +232,22 @@ def test_our_text_in_place_of_none_is_not_offered_back(user):
     it = user()
     it.classify_and_wait()
     assert it.view.restore.isHidden()
+
+
+def test_what_was_found_and_what_went_wrong_is_in_sight_below_an_open_learn(user):
+    it = user()
+    it.viewer.window._qt_window.resize(1000, 640)
+    it.viewer.window._qt_window.show()
+    for fold in it.view.findChildren(Fold):
+        fold.open(True)
+    area = it.view.findChild(QScrollArea)
+    area.verticalScrollBar().setValue(0)
+    assert it.view.classify.visibleRegion().isEmpty(), "there is something to scroll"
+    it.view.started.emit()
+    it.wait()
+    assert not it.view._found.visibleRegion().isEmpty()
+    it.view.classes.set_labels(["crack"])
+    area.verticalScrollBar().setValue(0)
+    it.view.started.emit()
+    assert it.message
+    assert not it.view.messages.visibleRegion().isEmpty()

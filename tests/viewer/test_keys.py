@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gui
 class _Dock:
     """A widget in a dock, with a list, a text field and keys."""
 
-    def __init__(self, viewer):
+    def __init__(self, viewer, name="keys", tabify=False):
         self.viewer = viewer
         self.widget = QWidget()
         self.list, self.field = QListWidget(), QLineEdit()
@@ -24,7 +24,7 @@ class _Dock:
         column = QVBoxLayout(self.widget)
         column.addWidget(self.list)
         column.addWidget(self.field)
-        self.dock = viewer.window.add_dock_widget(self.widget, name="keys")
+        self.dock = viewer.window.add_dock_widget(self.widget, name=name, tabify=tabify)
         self.pressed = []
         self.keys = KeyBindings(viewer, self.widget)
         self.keys.watch(self.list)
@@ -178,3 +178,41 @@ def test_a_deleted_widget_takes_its_keys_along(shown, qtbot):
     with qtbot.waitSignal(shown.widget.destroyed):
         shown.widget.deleteLater()
     assert not shown.viewer.keymap
+
+
+def test_a_dock_behind_another_tab_gives_its_keys_to_the_one_in_front(shown, qtbot):
+    other = _Dock(shown.viewer, "other", tabify=True)
+    for front, behind in ((shown, other), (other, shown)) * 2:
+        front.dock.raise_()
+        qtbot.waitUntil(lambda front=front: front.keys.is_seen)
+        qtbot.waitUntil(lambda front=front: front.keys.key("next") == "N")
+        assert not behind.keys.is_seen
+        assert behind.keys.key("next") == ""
+        front.pressed.clear()
+        behind.pressed.clear()
+        front.press("N")
+        front.press("J")
+        assert (front.pressed, behind.pressed) == (["next"], [])
+
+
+def test_a_key_pressed_before_the_dock_let_go_of_it_does_nothing(shown, qtbot):
+    (call,) = shown.viewer.keymap.values()
+    other = _Dock(shown.viewer, "other", tabify=True)
+    other.dock.raise_()
+    qtbot.waitUntil(lambda: not shown.keys.is_seen)
+    call(shown.viewer)  # as if Qt had not told yet
+    shown.list.setFocus()
+    qtbot.keyClick(shown.list, Qt.Key.Key_N)
+    assert shown.pressed == []
+
+
+def test_a_dock_that_is_taken_out_of_its_tabs_has_its_keys(shown, qtbot):
+    other = _Dock(shown.viewer, "other", tabify=True)
+    other.dock.raise_()
+    qtbot.waitUntil(lambda: not shown.keys.is_seen)
+    shown.dock.setFloating(True)
+    qtbot.waitUntil(lambda: shown.keys.key("next") == "J")
+    other.dock.close()
+    shown.dock.setFloating(False)
+    shown.press(shown.keys.key("next"))
+    assert shown.pressed == ["next"]

@@ -113,7 +113,7 @@ def test_classes_of_shapes_are_learnt_tried_and_used(user):
     assert it.counts == {"dark": 4, "light": 4}
     assert not it.learn.matrix.picture.isNull()
     assert "Of 8 examples held back in turn, 8 were named rightly: 100 %" in it.learn.result.text()
-    assert "too little" in it.learn.advice.text()
+    assert it.learn.advice.text().startswith("Few examples: better label")
     assert not it.learn.use.isChecked()
     it.classify()
     assert list(it.shapes.features["vlm_class"]) != NAMES
@@ -159,6 +159,33 @@ def test_another_feature_can_hold_the_classes(user):
     # Our own columns say what the model thinks; nobody learns from that.
     assert not set(COLUMNS) & {columns.itemData(i) for i in range(columns.count())}
     assert it.learn.chosen_column == "judged"
+
+
+def test_missing_labels_are_said_before_the_model_is_loaded(user):
+    it = user()
+    it.shapes.features = {"class": ["dark"] * 2 + ["light"] + [""] * 7}
+    it.view.classes.set_labels(["dark", "light", "grey"])
+    it.click(it.learn.learn)
+    assert not it.handler.is_busy
+    assert it.message == (
+        "Label at least two regions each of two classes before learning: 'light' has 1, "
+        "'grey' has none."
+    )
+    assert it.view.labels == ("dark", "light", "grey")
+
+
+def test_what_the_model_says_and_a_person_confirms_is_no_correction(user):
+    it = user()
+    it.view.classes.set_labels(["dark", "light"])
+    it.view.threshold.setValue(0)
+    it.classify()
+    named = it.handler.classification.best[0]
+    it.correct(0, named)
+    line = it.view.results.item(0).text()
+    assert line.split()[1:3] == [named, "confirmed,"]
+    assert "not" not in line
+    it.correct(0, "light" if named == "dark" else "dark")
+    assert f"corrected, not {named}" in it.view.results.item(0).text()
 
 
 def test_a_list_that_holds_some_of_the_classes_gets_the_others(user):

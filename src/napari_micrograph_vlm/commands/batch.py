@@ -107,6 +107,7 @@ def batch(
     ] = None,
 ) -> None:
     """Classify every picture of a folder, ask about each, or both; go on after a stop."""
+    from ..runs.calls import beside, learnt_classes
     from ..runs.choosing import source_of, tiles_of
     from ..runs.items import Task
 
@@ -120,12 +121,13 @@ def batch(
         raise QuestionError("There is nothing to ask: give --labels, --question, or both.")
     source = source_of(path, pattern=pattern, tiles=tiles_of(tiles, overlap), axis=axis)
     if label_set is None and learnt is not None:
-        label_set = _learnt_classes(learnt)
+        label_set = learnt_classes(learnt)
+    first = beside(path) if journal is None else journal
     task = Task(asked, label_set, threshold)
     books: list[Path] = []
 
     def opened(run: Run) -> Journal:
-        book = _journal(path, journal, run)
+        book = _journal(first, journal is not None, run)
         books.append(_needed(book.path))
         if again and (number := book.forget()):
             print(f"{number} that were skipped are looked at again.", file=sys.stderr)
@@ -164,13 +166,6 @@ def _label_set(labels: str | None) -> LabelSet | None:
     return label_set_from_text(labels)
 
 
-def _learnt_classes(folder: Path) -> LabelSet:
-    """Return the classes that were learnt, which lie beside what was learnt of them."""
-    from ..labelling.files import read_label_set
-
-    return read_label_set(folder / "label-set.json")
-
-
 def _load(
     model: str | None,
     device: str,
@@ -194,14 +189,14 @@ def _load(
     return LearntModel.load(learnt, loaded, label_set)
 
 
-def _journal(path: Path, journal: Path | None, run: Run) -> Journal:
+def _journal(journal: Path, named: bool, run: Run) -> Journal:
     """Open the journal that was named, or the next one beside the pictures; say which."""
-    from ..runs.calls import beside, next_journal
+    from ..runs.calls import next_journal
     from ..runs.journal import Journal
 
     said = ""
-    if journal is None:
-        journal, said = next_journal(beside(path), run)
+    if not named:
+        journal, said = next_journal(journal, run)
     book = Journal.create(journal, run)
     if said:
         print(said, file=sys.stderr)
@@ -236,9 +231,9 @@ def _bar() -> Iterator[dict[str, Any]]:
 
 def _tell(path: Path, done: Progress, table: Path | None) -> None:
     """Print what was found, and what was skipped and why; write the table."""
-    from ..runs.calls import counted_once, table_of
     from ..runs.findings import Status
     from ..runs.journal import Journal
+    from ..runs.merge import counted_once
     from ..runs.tiles import NOTHING_TO_SEE
 
     classes: Counter[str] = Counter()
@@ -261,7 +256,7 @@ def _tell(path: Path, done: Progress, table: Path | None) -> None:
             print(f"{number:>7}  {name}")
         name_skipped(broken)
         if table is not None:
-            from ..reporting.table import write_table
+            from ..reporting.table import frame_of, write_table
 
-            write_table(table_of(journal), table)
+            write_table(frame_of(journal, stands=twice), table)
             print(f"The table is {table}.")

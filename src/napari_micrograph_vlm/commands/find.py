@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import MicrographError, RegionError
+from ..errors import MicrographError, QuestionError, RegionError
 from .progress import stoppable
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def find(
     """Find places that look like an example: in the image, another one or a folder."""
     from ..cli import parse_region
 
+    _see_that_it_runs_here(model, "A model behind a server does not show what it sees")
     wanted, unwanted = ([parse_region(text) for text in each] for each in (like, unlike or ()))
     from ..finding.candidates import LEAST
     from ..finding.fields import Folder, field_of_file, fields_of
@@ -109,6 +110,10 @@ def compare(
     """Compare a region with a good one: what differs, and what the model says of both."""
     from ..cli import parse_region
 
+    if ask:
+        _see_that_it_runs_here(
+            model, "No model behind a server is asked what changed", ", or leave out the answer with --no-ask"
+        )
     suspect_box, good_box = parse_region(region), parse_region(reference)
     if output is not None and output.suffix.lower() not in (".tif", ".tiff"):
         raise MicrographError(f"The difference is saved as a TIFF file, not as {output.name!r}.")
@@ -138,6 +143,13 @@ def compare(
     print(found)
     if answer:
         print(answer)
+
+
+def _see_that_it_runs_here(model: str | None, why: str, or_else: str = "") -> None:
+    from ..models.consent import is_remote
+
+    if is_remote(model):
+        raise QuestionError(f"{why}; choose one that runs here{or_else}.")
 
 
 def _inside(box: tuple[float, float, float, float], shape: tuple[int, int]) -> None:

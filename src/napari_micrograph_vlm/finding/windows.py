@@ -19,6 +19,9 @@ __all__ = ["VIEW", "Scale", "Window", "choose_scale", "look", "windows_of"]
 VIEW = 6.0
 """Side of a window over the longer side of an example."""
 
+MOST_WINDOW, LEAST_VIEW = 4096, 1.5
+"""Larger windows in pixels are only taken for examples that fill them, and then this much wider."""
+
 FEWEST = 2
 """Cells that an example covers at least."""
 
@@ -115,6 +118,8 @@ def choose_scale(
     RegionError
         If there is nothing to see around ``centre``.
     """
+    # Of a large example less of its surroundings: windows are held as numbers of 4 bytes.
+    view = min(view, max(MOST_WINDOW / longest, LEAST_VIEW))
     side, found = round(view * longest), 0
     for _ in range(3):
         side = max(side, MIN_WINDOW)

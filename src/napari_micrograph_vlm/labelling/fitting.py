@@ -227,9 +227,10 @@ def _calibrated(
     """Return the powers under which held-out examples are named best; the names' may be 0."""
     n, k = scores.shape
     # Of few examples all may be right, which does not make the next one sure: Laplace's rule of
-    # succession, with as many examples as a class has.
+    # succession for right and wrong, with as many examples as a class has.
     each = n / k
-    wanted = (np.eye(k)[truth] * each + 1) / (each + k)
+    wanted = np.full((n, k), 1 / ((each + 2) * max(k - 1, 1)))
+    wanted[np.arange(n), truth] = (each + 1) / (each + 2)
     best, found = np.inf, (1.0, 0.0)
     for trust, sharpness in product(_TRUST, _SHARPNESS):
         said = np.log(_pooled(scores, named, sharpness, trust).clip(min=1e-12))

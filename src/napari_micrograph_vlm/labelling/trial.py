@@ -153,9 +153,11 @@ def advice_of(
         order = sorted(missing, key=lambda name: missing[name])
         said = [f"{missing[name]} more of {name!r}" for name in order[:_NAMED]]
         rest = len(order) - _NAMED
-        if rest > 0:
-            said.append(f"some of {rest} more class" + ("es" if rest > 1 else ""))
-        return f"There is too little to learn from yet: label {_listed(said)}."
+        if rest == 1:
+            said.append(f"{missing[order[-1]]} more of {order[-1]!r}")  # a name is no longer
+        elif rest > 1:
+            said.append(f"some of {rest} more classes")
+        return f"Few examples: better label {_listed(said)}."
     tried, right = int(confusion.sum()), int(np.trace(confusion))
     low, high = wilson(right, tried)
     half = (high - low) / 2

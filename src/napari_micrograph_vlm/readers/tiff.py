@@ -53,7 +53,7 @@ def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int] | Non
     try:
         with tifffile.TiffFile(path) as tiff:
             pages = len(tiff.pages)
-            if number >= pages:
+            if number and number >= pages:
                 raise SourceError(f"{path} holds {pages} pictures, none of number {number}.")
             page: Any = tiff.pages[number]
             calibration = _calibration(tiff)

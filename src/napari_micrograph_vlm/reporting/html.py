@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from .. import __version__
 from ..runs.findings import Finding, Run, Status
-from ..runs.merge import same_places
+from ..runs.merge import Places
 from ..runs.tiles import NOTHING_TO_SEE
 from ..whole_files import check_folder, replacing
 from .charts import bar_chart, confusion_table, safe
@@ -63,6 +63,7 @@ def write_report(recorded: Recorded, path: str | Path, *, title: str | None = No
     room = min(LARGEST_PICTURE, PICTURE_BYTES // max(min(count, MOST_ROWS), 1))
     for found in recorded.findings():
         page.add(found, room, bool(run.source.get("tiles")))
+        del found  # its map and thumbnail are large
     page.merge()
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{part}\n" for part in page.parts(run))
@@ -80,7 +81,7 @@ class _Page:
     numbers: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     method: str = ""
-    tiles: list[Finding] = field(default_factory=list)
+    places: Places = field(default_factory=Places)
 
     def add(self, found: Finding, room: int, tiled: bool = False) -> None:
         """Count an item and write its row."""
@@ -99,7 +100,7 @@ class _Page:
         if found.final:
             self.classes[found.final] += 1
             if tiled:
-                self.tiles.append(replace(found, thumbnail=b"", said=()))
+                self.places.add(found)
             if found.reviewed or found.corrected:
                 self.pairs[found.final, found.best or "no class"] += 1
         if found.maps and not self.method:
@@ -111,10 +112,9 @@ class _Page:
 
     def merge(self) -> None:
         """Count once what neighbouring tiles saw in the strip that they share."""
-        stands = same_places(self.tiles)
-        self.numbers["doubled"] = len(stands)
-        self.classes -= Counter(each.final for each in self.tiles if each.item.key in stands)
-        self.tiles.clear()
+        doubled = Counter(self.places.doubled())
+        self.numbers["doubled"] = doubled.total()
+        self.classes -= doubled
 
     def parts(self, run: Run) -> Iterator[str]:
         """Return the page from top to bottom."""

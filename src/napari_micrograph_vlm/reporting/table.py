@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..runs.findings import Finding, Run
-from ..runs.merge import same_places
+from ..runs.merge import counted_once
 from ..whole_files import printable
 from .columns import FIRST, LAST, SURE, typed
 from .table_files import check_table, read_table, write_table
@@ -36,7 +35,10 @@ class Recorded(Protocol):
 
 
 def frame_of(
-    recorded: Recorded | Iterable[Finding], *, probabilities: bool = False
+    recorded: Recorded | Iterable[Finding],
+    *,
+    probabilities: bool = False,
+    stands: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return a table with one row an item.
 
@@ -46,6 +48,8 @@ def frame_of(
         What was found. Model and revision are known of a journal only.
     probabilities : bool
         Whether to add a column ``p(name)`` for each class.
+    stands : mapping of str to str, optional
+        What :func:`.merge.counted_once` gave, where that is known.
 
     Returns
     -------
@@ -54,18 +58,18 @@ def frame_of(
         one), the model's class and its probability, one column a question and one with how sure
         the answer is, sizes in pixels and in ``unit``, why an item was skipped, ``key``, which
         names the item in the journal, and ``same_as``, the key of the neighbouring tile that
-        stands for this one because both saw the same thing. Text that is not known is empty,
-        numbers are NaN.
+        stands for this one because both saw the same thing: ``table[table["same_as"] == ""]``
+        counts each thing once. Text that is not known is empty, numbers are NaN.
     """
-    run, stands = getattr(recorded, "run", None), {}
+    run = getattr(recorded, "run", None)
     if isinstance(recorded, Recorded):
-        # Where tiles overlap, the maps tell what two of them saw in common.
-        tiled = bool(recorded.run.source.get("tiles"))
-        found = [replace(each, thumbnail=b"") for each in recorded.findings(pictures=tiled)]
-        if tiled:
-            stands = same_places(found)
+        # The maps, which tell what tiles saw in common, are read apart and not kept. First: a
+        # batch that still runs may add to what is listed, but takes nothing away.
+        stands = counted_once(recorded) if stands is None else stands
+        found = list(recorded.findings(pictures=False))
     else:
         found = list(recorded)
+    known_as = stands or {}
     model, revision = (run.model, run.revision) if run is not None else ("", "")
     known = run.task.questions if run is not None else ()
     questions = list(dict.fromkeys([*known, *(s.question for f in found for s in f.said)]))
@@ -80,7 +84,7 @@ def frame_of(
         columns += [column, column + SURE]
     columns += [*LAST, *chances.values()]
     rows = [
-        {**_row(each, asked, chances, model, revision), "same_as": stands.get(each.item.key, "")}
+        {**_row(each, asked, chances, model, revision), "same_as": known_as.get(each.item.key, "")}
         for each in found
     ]
     return typed({name: [row.get(name) for row in rows] for name in columns})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .findings import Run
     from .progress import Progress
 
-__all__ = ["batch", "beside", "counted_once", "next_journal", "table_of"]
+__all__ = ["batch", "beside", "learnt_classes", "next_journal"]
 
 
 def batch(
@@ -28,7 +28,9 @@ def batch(
     questions: str | Sequence[str] = (),
     *,
     model: Model | str | PathLike[str] | None = None,
+    learnt: str | PathLike[str] | None = None,
     journal: str | PathLike[str] | None = None,
+    again: bool = False,
     threshold: float = 0.0,
     pattern: str = "**/*",
     tiles: int | None = None,
@@ -54,17 +56,23 @@ def batch(
         Asked about every item.
     model : Model or str, optional
         A loaded model or its name. Default: the bundled student.
+    learnt : path, optional
+        Folder of classes that were learnt from labelled regions; they are the default of
+        ``labels``.
     journal : path, optional
         File that every finding is written to as soon as it is there; call again with the same
         file to go on after a stop. Default: kept in memory only.
+    again : bool
+        Whether to look again at what was skipped in an earlier run.
     threshold : float
-        A best class less probable than this is called unknown.
+        A best class less probable than this, 0 to 1, is called unknown.
     pattern : str
         Which files of a folder, such as ``"**/*.tif"``.
     tiles, overlap : int, optional
         Cut pictures into tiles of this side, which share so many pixels with their neighbours
-        (an eighth of the side by default). Empty ones are left out, and what two neighbours saw
-        in the strip they share is one row.
+        (an eighth of the side by default). Empty ones are left out. Where two neighbours saw
+        the same in the strip they share, the column ``same_as`` of one names the other:
+        ``table[table["same_as"] == ""]`` counts it once.
     axis : int, optional
         Go through a stack slice by slice along this axis.
     regions : sequence, optional
@@ -97,6 +105,7 @@ def batch(
     >>> table = batch("wafer", ["pore", "crack", "no defect"])  # doctest: +SKIP
     """
     from ..api import load_model
+    from ..reporting.table import frame_of
     from .choosing import source_of, tiles_of
     from .items import Task
     from .run import run_batch, run_of
@@ -110,33 +119,44 @@ def batch(
         objects=objects,
     )
     asked = (questions,) if isinstance(questions, str) else tuple(questions)
-    task = Task(asked, _label_set(labels), threshold, tiled, max_tokens)
+    label_set = _label_set(labels)
+    if label_set is None and learnt is not None:
+        label_set = learnt_classes(learnt)
+    task = Task(asked, label_set, threshold, tiled, max_tokens)
     loaded = load_model(model) if model is None or isinstance(model, (str, PathLike)) else model
+    if learnt is not None:
+        from ..labelling.learnt_model import LearntModel
+
+        loaded = LearntModel.load(learnt, loaded, label_set)
     place = MEMORY if journal is None else str(journal)
     with Journal.create(place, run_of(given, task, loaded)) as book:
+        if again:
+            book.forget()
         run_batch(given, task, loaded, book, on_progress=on_progress, pause=pause, cancel=cancel)
-        return table_of(book)
+        return frame_of(book)
 
 
-def table_of(journal: Journal) -> pd.DataFrame:
-    """Return a journal as a table; of a run in tiles, what neighbours saw twice is one row."""
-    from ..reporting.table import frame_of
+def learnt_classes(folder: str | PathLike[str]) -> LabelSet:
+    """Return the classes that were learnt, which lie beside what was learnt of them."""
+    from ..labelling.files import read_label_set
+    from ..labelling.learnt_files import LABEL_SET
 
-    frame = frame_of(journal)
-    stands = counted_once(journal)
-    return frame[~frame["key"].isin(stands)].reset_index(drop=True) if stands else frame
-
-
-def counted_once(journal: Journal) -> dict[str, str]:
-    """Return :func:`.merge.same_places` of a run in tiles; nothing for any other run."""
-    from .merge import same_places
-
-    return same_places(journal.findings()) if journal.run.source.get("tiles") else {}
+    return read_label_set(Path(folder) / LABEL_SET)
 
 
 def beside(source: str | Path) -> Path:
-    """Return where the journal of a folder or file lies unless somebody names another file."""
+    """Return where the journal of a folder or file lies unless somebody names another file.
+
+    Raises
+    ------
+    JournalError
+        If it is a whole disk, which nothing lies beside.
+    """
     path = Path(source).expanduser().absolute()
+    if path.name == "..":
+        path = path.resolve()
+    if not path.name:
+        raise JournalError(f"Nothing can lie beside {path}; name the journal with --journal.")
     return path.with_name(f"{path.name}{SUFFIX}")
 
 

@@ -105,7 +105,8 @@ def connected(
 ) -> Iterator[Any]:
     """Connect to a scheduler, or start worker processes on this computer.
 
-    Nothing listens beyond this computer, and there is no dashboard.
+    Nothing listens beyond this computer, and there is no dashboard. Where the package cryptography
+    is installed, only this process and its workers can connect.
 
     Parameters
     ----------
@@ -138,12 +139,15 @@ def connected(
         if address is None:
             stack.enter_context(dask.config.set(_SETTINGS))
             try:
+                security = _certificates()
                 with _unwarned():
                     address = LocalCluster(  # type: ignore[no-untyped-call]
                         n_workers=max(workers, 1),
                         threads_per_worker=2,  # one reads while the model is busy for the other
                         processes=True,
                         host="127.0.0.1",
+                        protocol="tcp://" if security is None else "tls://",
+                        security=security,
                         dashboard_address="127.0.0.1:0",  # None would take port 8787
                         scheduler_kwargs={"dashboard": False},
                         silence_logs=logging.CRITICAL,
@@ -166,6 +170,22 @@ def connected(
         stack.callback(_close, client)
         _wait_for_workers(client, scheduler, cancel)
         yield client
+
+
+def _certificates() -> Any:
+    """Make certificates for this run alone, which keep other users of this computer out.
+
+    Returns
+    -------
+    distributed.security.Security or None
+        None where the package cryptography is missing.
+    """
+    from distributed.security import Security
+
+    try:
+        return Security.temporary()
+    except ImportError:
+        return None
 
 
 def _wait_for_workers(client: Any, scheduler: str | None, cancel: Event | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..errors import QuestionError
 from ..labelling.label_sets import LabelSet
 from ..regions import Box, Region
 
@@ -90,15 +91,20 @@ class Task:
     Attributes
     ----------
     questions : tuple of str
-        Asked one after the other, each on its own.
+        Asked one after the other, each on its own; blank ones are left out.
     label_set : LabelSet or None
         Classes to choose from; None: no class is wanted.
     threshold : float
-        A best class less probable than this is called unknown.
+        A best class less probable than this, 0 to 1, is called unknown.
     tiled : bool or None
         As in :class:`.results.Question`.
     max_tokens : int
         Longest answer.
+
+    Raises
+    ------
+    QuestionError
+        If the threshold is no share.
     """
 
     questions: tuple[str, ...] = ()
@@ -106,6 +112,14 @@ class Task:
     threshold: float = 0.0
     tiled: bool | None = None
     max_tokens: int = 48
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:  # not a number is neither
+            raise QuestionError(
+                f"The threshold must lie between 0 and 1, and {self.threshold:g} does not."
+            )
+        asked = tuple(question for question in self.questions if question.strip())
+        object.__setattr__(self, "questions", asked)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""

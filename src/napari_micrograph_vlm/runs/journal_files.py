@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from .journal_errors import JournalError
 
@@ -50,6 +51,9 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def see_that_it_may_be_ours(path: Path) -> None:
     """Look before SQLite does: it would write to what it takes for an empty database."""
     try:
+        # Opening a pipe would wait for ever.
+        if not S_ISREG(mode := path.stat().st_mode) and not S_ISDIR(mode):
+            raise JournalError(f"{path} is no file that can be read again; choose another.")
         with path.open("rb") as file:
             head = file.read(16)
     except FileNotFoundError:

@@ -40,8 +40,8 @@ def write_lock(path: Path) -> FileLock:
     JournalError
         If another run has it, or no file may be made beside the journal.
     """
-    # Closing may happen in another thread than opening.
-    lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
+    # One file has one lock, whatever link leads to it. Closing may happen in another thread.
+    lock = FileLock(f"{os.path.realpath(path)}.lock", timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

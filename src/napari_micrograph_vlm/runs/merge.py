@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
+from typing import TYPE_CHECKING
 
+from ..labelling.label_sets import fold
 from ..regions import Box
 from ..results import Classification
 from .findings import Finding, Status
 
-__all__ = ["merged", "same_places"]
+if TYPE_CHECKING:
+    from ..reporting.table import Recorded
+
+__all__ = ["Places", "counted_once", "same_places"]
 
 CELLS = 1.5
 """Two looks are at the same place when they are at most so many cells of the coarser map apart."""
 
-_ALONE = {"", Classification.UNKNOWN}
-"""Classes that say nothing, so that two of them say nothing together."""
+_ALONE = {
+    *("", fold(Classification.UNKNOWN)),
+    *("no defect", "no defects", "defect-free", "none", "nothing", "background", "normal"),
+}
+"""Classes that say that nothing is there, so that no two of them are one thing."""
 
 
 @dataclass(frozen=True)
@@ -28,49 +36,82 @@ class _Look:
     box: Box
     at: tuple[float, float]
     reach: float
+    judged: bool
     sure: float
+
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """What stands for others is larger in this: first of all what a person looked at."""
+        return self.judged, self.sure, -self.number
 
 
 def same_places(findings: Iterable[Finding]) -> dict[str, str]:
     """Find the tiles that saw what a neighbour saw.
 
     Two are one where all of this holds: they lie on the same plane and overlap; their class is
-    the same; both looked somewhere in particular, and both inside the strip that they share; and
-    the two places are at most one and a half cells of the coarser map apart, in rows and in
-    columns. What is one with a third is one with all three. The most probable stands for them.
+    the same, says that something is there, and was not changed by a person; both looked somewhere
+    in particular, and both inside the strip that they share; and the two places are at most one
+    and a half cells of the coarser map apart, in rows and in columns. What is one with a third is
+    one with all three. One that a person looked at stands for them, else the most probable.
 
     Parameters
     ----------
     findings : iterable of Finding
-        Of a run in tiles, with their maps.
+        Of a run in tiles, with their maps; none is kept.
 
     Returns
     -------
     dict of str to str
         Key of each tile that saw the same as another -> key of the one that stands for it.
     """
-    groups: dict[tuple[str, tuple[int, ...], str], list[_Look]] = {}
-    for number, one in enumerate(findings):
-        look = _look_of(number, one)
+    places = Places()
+    for one in findings:
+        places.add(one)
+        del one  # its map is large
+    return places.stand_ins()
+
+
+def counted_once(recorded: Recorded) -> dict[str, str]:
+    """Return :func:`same_places` of a run in tiles; nothing for any other run."""
+    return same_places(recorded.findings()) if recorded.run.source.get("tiles") else {}
+
+
+class Places:
+    """Where tiles looked, gathered one by one: all that :func:`same_places` keeps of them."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, tuple[int, ...], str], list[_Look]] = {}
+        self._number = 0
+
+    def add(self, finding: Finding) -> None:
+        """Note where one looked."""
+        look = _look_of(self._number, finding)
+        self._number += 1
         if look is not None:
-            groups.setdefault((one.item.source, one.item.plane, one.final), []).append(look)
-    stands: dict[str, str] = {}
-    for looks in groups.values():
-        stands.update(_stand_ins(looks))
-    return stands
+            item = finding.item
+            self._groups.setdefault((item.source, item.plane, finding.final), []).append(look)
 
+    def stand_ins(self) -> dict[str, str]:
+        """Return what :func:`same_places` does."""
+        stands: dict[str, str] = {}
+        for looks in self._groups.values():
+            stands.update(_stand_ins(looks))
+        return stands
 
-def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Leave out the tiles for which another one stands; see :func:`same_places`."""
-    found = list(findings)
-    stands = same_places(found)
-    return (one for one in found if one.item.key not in stands)
+    def doubled(self) -> dict[str, int]:
+        """Count for each class the tiles for which another one stands."""
+        counts: dict[str, int] = {}
+        for (_source, _plane, name), looks in self._groups.items():
+            counts[name] = counts.get(name, 0) + len(_stand_ins(looks))
+        return counts
 
 
 def _look_of(number: int, finding: Finding) -> _Look | None:
     box = finding.item.box
-    if box is None or finding.status is not Status.DONE or finding.final in _ALONE:
+    if box is None or finding.status is not Status.DONE or fold(finding.final) in _ALONE:
         return None
+    if finding.corrected and finding.corrected != finding.best:
+        return None  # its map shows where the model saw something else
     if not finding.maps or not finding.maps[0].has_focus:
         return None
     attention = finding.maps[0]
@@ -79,7 +120,8 @@ def _look_of(number: int, finding: Finding) -> _Look | None:
     row, column = attention.peak
     at = box[0] + (row + 0.5) * height, box[1] + (column + 0.5) * width
     sure = -1.0 if isnan(finding.probability) else finding.probability
-    return _Look(number, finding.item.key, box, at, CELLS * max(height, width), sure)
+    judged = finding.reviewed or bool(finding.corrected)
+    return _Look(number, finding.item.key, box, at, CELLS * max(height, width), judged, sure)
 
 
 def _stand_ins(looks: list[_Look]) -> dict[str, str]:
@@ -91,23 +133,29 @@ def _stand_ins(looks: list[_Look]) -> dict[str, str]:
             i = parent[i]
         return i
 
-    farthest = max(look.reach for look in looks)
-    # Downwards, so that only what is near in rows is compared.
-    order = sorted(range(len(looks)), key=lambda i: looks[i].at)
-    for place, i in enumerate(order):
-        for j in order[place + 1 :]:
-            if looks[j].at[0] - looks[i].at[0] > farthest:
-                break
-            if _is_one(looks[i], looks[j]):
-                parent[root(j)] = root(i)
+    for i, j in _near(looks):
+        if _is_one(looks[i], looks[j]):
+            parent[root(j)] = root(i)
     best: dict[int, _Look] = {}
     for i, look in enumerate(looks):
-        first = best.setdefault(root(i), look)
-        if (look.sure, -look.number) > (first.sure, -first.number):
+        if look.rank > best.setdefault(root(i), look).rank:
             best[root(i)] = look
     return {
         look.key: best[root(i)].key for i, look in enumerate(looks) if best[root(i)].key != look.key
     }
+
+
+def _near(looks: list[_Look]) -> Iterator[tuple[int, int]]:
+    """List pairs that may be near enough, each once: those in the same or neighbouring squares."""
+    side = max(look.reach for look in looks)
+    squares: dict[tuple[int, int], list[int]] = {}
+    for i, look in enumerate(looks):
+        row, column = int(look.at[0] // side), int(look.at[1] // side)
+        for y in (row - 1, row, row + 1):
+            for x in (column - 1, column, column + 1):
+                for j in squares.get((y, x), ()):
+                    yield j, i
+        squares.setdefault((row, column), []).append(i)
 
 
 def _is_one(one: _Look, other: _Look) -> bool:

@@ -78,14 +78,14 @@ def run_batch(
         If there is nothing to ask or to look at, the model fails as a whole, or the journal
         cannot be written; what was finished before is in the journal.
     """
-    if task.label_set is None and not any(map(str.strip, task.questions)):
+    if task.label_set is None and not task.questions:
         raise QuestionError("There is nothing to ask: give class names, a question, or both.")
     tally = Tally(source, journal, on_finding, on_progress)
     if not tally.total:
         raise SourceError(f"There is nothing to look at in {source.name}.")
-    from ..models import many
+    from ..models.many import takes_many
 
-    together = getattr(many, "takes_many", lambda _model: True)(model)
+    together = takes_many(model)
     chunk = max(chunk, 1)
     fresh = (item for item in source.items() if item.key not in tally.known)
     reading = read_ahead(source, fresh, readers=readers, ahead=2 * chunk, cancel=cancel)

@@ -14,6 +14,7 @@ from threading import Event
 from typing import Any
 
 from ..errors import Cancelled, MicrographError, ModelError, QuestionError, SourceError
+from ..models.consent import is_remote
 from .cluster import ClusterError, connected, see_that_it_is_installed
 from .finding_of import skipped
 from .findings import Finding, Run
@@ -66,7 +67,8 @@ def run_spread(
     task : Task
         What is asked of each item.
     model : str or None
-        Name or folder of the model, as :func:`napari_micrograph_vlm.load_model` takes it.
+        Name or folder of the model, as :func:`napari_micrograph_vlm.load_model` takes it; none
+        behind a server.
     journal : Journal, path or callable
         Open to be written; or where to begin it or go on with it; or what makes it once the
         workers have told which model they have. Only what the caller opened stays open.
@@ -101,8 +103,13 @@ def run_spread(
         If there is nothing to do, the workers or the model cannot be used, or the journal cannot
         be written.
     """
-    if task.label_set is None and not any(map(str.strip, task.questions)):
+    if task.label_set is None and not task.questions:
         raise QuestionError("There is nothing to ask: give class names, a question, or both.")
+    if is_remote(model):
+        raise ModelError(
+            "A model behind a server cannot be shared out among worker processes; leave them out, "
+            "or choose one that runs here."
+        )
     if next(iter(source.items()), None) is None:
         raise SourceError(f"There is nothing to look at in {source.name}.")
     spec = Spec(model, device, "" if learnt is None else str(Path(learnt).absolute()))

@@ -9,6 +9,7 @@ from weakref import ReferenceType, ref
 
 from napari.layers import Shapes
 
+from ..labelling.label_sets import fold
 from ..results import Classification
 from .class_files import ClassFiles
 from .consent import destination, wait_for_consent
@@ -96,6 +97,7 @@ class ClassifyHandler(Handler):
             plan = self.binding.plan()
         except Exception as error:
             self.view.messages.warn(sentence_of(error))
+            self.view.show_messages()
             return
         chosen = self.preferences()
         threshold = self.view.unknown_below
@@ -218,6 +220,7 @@ class ClassifyHandler(Handler):
                 self.view.messages.warn(sentence)
             elif outcome.stopped:
                 self.view.messages.inform("Stopped; the classes shown are those found before.")
+            self.view.show_messages()
             return
         found: Classification = outcome.value
         self.classification = found
@@ -243,6 +246,7 @@ class ClassifyHandler(Handler):
                     "Keep my text",
                 )
         self.view.choose(0)
+        self.view.show_found()
 
     def _keep(self, found: Classification) -> None:
         """Keep it beside the image, where the user wants that."""
@@ -253,8 +257,11 @@ class ClassifyHandler(Handler):
     def _line(self, index: int, name: str) -> str:
         found = self.classification
         assert found is not None
-        model = f"{name}   {100 * found.top(index, 1)[0][1]:.0f} %"
+        sure = f"{100 * found.top(index, 1)[0][1]:.0f}"
+        model = f"{name}   {sure} %"
         said = self.corrections.of(index)
+        if said and fold(said) == fold(name):
+            return f"{index + 1}   {said}   confirmed, {sure} %"
         if said:
             return f"{index + 1}   {said}   corrected, not {model}"
         return f"{index + 1}   {model}"

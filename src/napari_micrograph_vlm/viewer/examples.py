@@ -12,6 +12,7 @@ from napari.layers import Image, Shapes
 from ..errors import QuestionError, SourceError
 from ..labelling.folders import ExampleFiles
 from ..labelling.label_sets import LabelSet, fold, label_set_of
+from ..labelling.trial import FEWEST
 from ..regions import Region
 from ..widgets.class_list import OWN, ClassList
 from .features import corrections, labels_in
@@ -33,6 +34,7 @@ __all__ = [
     "Count",
     "Found",
     "Learn",
+    "check_enough",
     "classes_for",
     "counted",
     "from_files",
@@ -56,6 +58,9 @@ NO_SHAPES = "Choose “Every shape” above and a layer whose shapes have a clas
 
 _MOST = 8
 """Classes that are counted one by one."""
+
+_LACKING = 4
+"""Classes without enough examples that are named."""
 
 
 def labelled(shapes: Shapes, column: str) -> dict[int, str]:
@@ -147,6 +152,34 @@ def counted(names: Sequence[str]) -> str:
     rest = f" and {len(each) - _MOST} more classes" if len(each) > _MOST else ""
     number = "1 example" if len(names) == 1 else f"{len(names)} examples"
     return f"{number}: {most}{rest}."
+
+
+def check_enough(listed: Sequence[str], names: Sequence[str]) -> None:
+    """See that there is something to learn, before a model is loaded for it.
+
+    Parameters
+    ----------
+    listed : sequence of str
+        The classes to choose from.
+    names : sequence of str
+        The class of each example.
+
+    Raises
+    ------
+    QuestionError
+        If fewer than two classes have two examples; it names those that lack some.
+    """
+    has = Counter(map(fold, names))
+    if sum(number >= FEWEST for number in has.values()) >= 2:
+        return
+    every = {fold(name): name for name in (*listed, *names)}
+    # What is nearly there is named first.
+    lacking = sorted((key for key in every if has[key] < FEWEST), key=lambda key: -has[key])
+    said = [f"{every[key]!r} has {has[key] or 'none'}" for key in lacking[:_LACKING]]
+    if len(lacking) > _LACKING:
+        said.append(f"{len(lacking) - _LACKING} more have too few, too")
+    which = f": {', '.join(said)}" if said else ""
+    raise QuestionError(f"Label at least two regions each of two classes before learning{which}.")
 
 
 def classes_for(classes: ClassList, names: Sequence[str]) -> LabelSet:

@@ -17,6 +17,7 @@ from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
+    QDockWidget,
     QLineEdit,
     QMainWindow,
     QMenu,
@@ -53,7 +54,7 @@ class _Row:
 
 
 class KeyBindings(QObject):
-    """Binds keys on a viewer while a widget can be seen.
+    """Binds keys on a viewer while a widget is really to be seen: not behind another tab.
 
     For each action the first key is taken that neither napari, a layer of any kind, the menus
     nor the user has bound; where there is none, the action has no key. Keys are chosen anew each
@@ -84,13 +85,23 @@ class KeyBindings(QObject):
         self._local: dict[KeyBinding, Callable[[], Any]] = {}
         self._watched: list[QWidget] = []
         self._open = True
+        self._dock: QDockWidget | None = None
         self._again = QTimer(self)
         self._again.setSingleShot(True)
-        self._again.timeout.connect(self._choose_anew)
+        self._again.timeout.connect(self._settle)
         self._connections = Connections()
         self._connections.listen(action_manager.events.shortcut_changed, self._shortcut_changed)
         self.watch(widget)
+        self._follow_dock()
         widget.destroyed.connect(self._widget_deleted)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the widget is to be seen now; behind the tab of another dock it is not.
+
+        Such a dock counts as visible for Qt, and lies outside of its window.
+        """
+        return self._open and self._widget.isVisible() and not self._widget.visibleRegion().isEmpty()
 
     def add(self, name: str, keys: Sequence[str], callback: Callable[[], Any]) -> None:
         """Bind the first free of some keys, such as ``("N", "J")`` or ``"Ctrl-Shift-N"``."""
@@ -181,6 +192,8 @@ class KeyBindings(QObject):
             self._widget.destroyed.disconnect(self._widget_deleted)
             for widget in self._watched:
                 widget.removeEventFilter(self)
+            self._leave_dock()
+        self._dock = None
         self._watched.clear()
         self._rows.clear()
         self._local.clear()
@@ -191,16 +204,66 @@ class KeyBindings(QObject):
             return False
         kind = event.type()
         if watched is self._widget and kind == QEvent.Type.Show:
+            self._follow_dock()
             self._choose_anew()
+            self._again.start(0)  # it may get its place only now
         elif watched is self._widget and kind == QEvent.Type.Hide:
-            self._unbind()
-            self.changed.emit()
+            self._let_go()
         elif kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._pressed(event)
+        elif kind in (QEvent.Type.Move, QEvent.Type.Resize) and watched in (
+            self._widget,
+            self._dock,
+        ):
+            self._moved()
         return False
 
+    def _follow_dock(self) -> None:
+        """Notice when the dock around the widget comes to the front of its tabs, or leaves it."""
+        dock: QWidget | None = self._widget
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is self._dock:
+            return
+        self._leave_dock()
+        self._dock = dock
+        if dock is not None:
+            dock.visibilityChanged.connect(self._dock_turned)
+            dock.installEventFilter(self)
+
+    def _leave_dock(self) -> None:
+        dock, self._dock = self._dock, None
+        if dock is not None:
+            with contextlib.suppress(RuntimeError, TypeError):  # Qt may have deleted it
+                dock.visibilityChanged.disconnect(self._dock_turned)
+                dock.removeEventFilter(self)
+
+    def _dock_turned(self, visible: bool) -> None:
+        if not self._open:
+            return
+        if not visible:
+            self._let_go()
+        # Only then, so that the dock that leaves the front has let go of its keys.
+        self._again.start(0)
+
+    def _moved(self) -> None:
+        if self.is_seen != bool(self._bound):
+            self._again.start(0)
+
+    def _let_go(self) -> None:
+        if self._bound:
+            self._unbind()
+            self.changed.emit()
+
+    def _settle(self) -> None:
+        """Have keys where the widget is to be seen, and none where it is not."""
+        if self.is_seen:
+            self._choose_anew()
+        else:
+            self._let_go()
+
     def _pressed(self, event: QKeyEvent) -> bool:
-        if event.isAutoRepeat() or is_typing():
+        if event.isAutoRepeat() or is_typing() or not self.is_seen:
             return False
         key = _key_of(event)
         if key is None:
@@ -215,12 +278,12 @@ class KeyBindings(QObject):
         return False
 
     def _choose_if_shown(self) -> None:
-        if self._widget.isVisible():
+        if self.is_seen:
             self._choose_anew()
 
     def _choose_anew(self) -> None:
         """Let go of our keys and take the first free ones."""
-        if not self._open or not self._widget.isVisible():
+        if not self.is_seen:
             return
         self._unbind()
         taken = set(_taken(self._viewer, self._widget))
@@ -230,12 +293,19 @@ class KeyBindings(QObject):
                 if not taken.isdisjoint(wanted):
                     continue
                 for name, key, callback in zip(row.names, wanted, row.callbacks, strict=True):
-                    call = _guarded(callback)
+                    call = self._guarded(callback)
                     self._viewer.bind_key(key, call)
                     self._bound[name] = key, call
                 taken.update(wanted)
                 break
         self.changed.emit()
+
+    def _guarded(self, callback: Callable[[], Any]) -> Callable[[Any], None]:
+        def micrograph_vlm_key(_viewer: Any) -> None:
+            if self.is_seen and not is_typing():
+                callback()
+
+        return micrograph_vlm_key
 
     def _unbind(self) -> None:
         for key, call in self._bound.values():
@@ -258,14 +328,6 @@ def is_typing() -> bool:
     if isinstance(field, QTextEdit | QPlainTextEdit | QLineEdit | QAbstractSpinBox):
         return not field.isReadOnly()
     return False
-
-
-def _guarded(callback: Callable[[], Any]) -> Callable[[Any], None]:
-    def micrograph_vlm_key(_viewer: Any) -> None:
-        if not is_typing():
-            callback()
-
-    return micrograph_vlm_key
 
 
 def _taken(viewer: Viewer, widget: QWidget) -> Iterator[KeyBinding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -25,6 +25,7 @@ from .examples import (
     Count,
     Found,
     Learn,
+    check_enough,
     classes_for,
     counted,
     from_files,
@@ -42,6 +43,7 @@ from .preferences import Preferences
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from ..labelling.label_sets import LabelSet
     from ..labelling.learning import Learnt
     from ..models.base import Model
     from ..widgets.classify_view import ClassifyView
@@ -175,13 +177,12 @@ class LearnHandler(QObject):
                     self._binding.drawn,
                     self._view.chosen_column,
                 )
-                labels = classes_for(self._panel.classes, [*names, *(name for _, name in more)])
+                labels = self._classes([*names, *(name for _, name in more)])
                 work = from_shapes(plan, names, more, labels)
             else:
                 files = self._files()
-                labels = classes_for(
-                    self._panel.classes, [*files.names, *(name for _, name in more)]
-                )
+                names = [name for _, name in files.files]
+                labels = self._classes([*names, *(name for _, name in more)])
                 work = from_files(files, more, labels)
             self._new.clear()
             self._run(work, "Reading the examples…")
@@ -241,6 +242,11 @@ class LearnHandler(QObject):
         view.set_columns([*items, (CORRECTED, "corrected here")], COLUMN)
         names = [] if shapes is None else list(labelled(shapes, view.chosen_column).values())
         view.show_counts(counted(names) if shapes is not None else NO_SHAPES)
+
+    def _classes(self, names: Sequence[str]) -> LabelSet:
+        """Return the classes to learn from examples with these names; complain of too few."""
+        check_enough(self._panel.classes.labels, names)
+        return classes_for(self._panel.classes, names)
 
     def _files(self) -> ExampleFiles:
         folder = self._view.folder.text()

@@ -257,7 +257,7 @@ class ReviewHandler(QObject):
     def _look_for_more(self) -> None:
         """See whether a run that is not the window's own has written more."""
         journal = self._journal
-        if journal is None or self._reading is not None or not self.view.isVisible():
+        if journal is None or self._reading is not None or not self.keys.is_seen:
             return
         try:
             there = journal.counts().get("done", 0)

@@ -86,13 +86,11 @@ class SimilarHandler(Handler):
             (self.keys.changed, self._name_keys),
         ):
             self.connections.add(signal, callback)
-        for name, callback in (
-            ("accept", self.accept),
-            ("reject", self.reject),
-            ("next", self.next),
-            ("previous", self.previous),
-        ):
-            self.keys.add(name, _KEYS[name], callback)
+        self.keys.add_together(
+            tuple(_KEYS),
+            list(zip(*_KEYS.values(), strict=True)),
+            (self.accept, self.reject, self.next, self.previous),
+        )
         self.keys.watch(view.list)
 
     def close(self, *, deleted: bool = False) -> None:

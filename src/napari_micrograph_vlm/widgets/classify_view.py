@@ -116,10 +116,13 @@ class ClassifyView(Panel):
 
     def show_messages(self) -> None:
         """Bring the message bar into view: it may be a scroll away from what was clicked."""
-        area = self.findChild(QScrollArea)
-        if area is not None and self.messages.text:
-            QApplication.sendPostedEvents()  # it has a height only once it is laid out
-            area.ensureWidgetVisible(self.messages)
+        if self.messages.text:
+            self._scroll_to(self.messages)
+
+    def show_found(self) -> None:
+        """Bring the classes found into view, or what there is to say of them."""
+        self._scroll_to(self.results, self._found)
+        self.show_messages()
 
     def show_destination(self, host: str) -> None:
         """Show that pixels go to a server; empty: that they stay here."""
@@ -196,6 +199,13 @@ class ClassifyView(Panel):
         row = self.results.currentRow()
         if row >= 0:
             self.corrected.emit(row, str(self.correct.currentData() or ""))
+
+    def _scroll_to(self, *parts: QWidget) -> None:
+        area = self.findChild(QScrollArea)
+        if area is not None:
+            QApplication.sendPostedEvents()  # they have a height only once they are laid out
+            for part in parts:
+                area.ensureWidgetVisible(part)
 
     def _set_busy(self, busy: bool) -> None:
         self.progress.setVisible(busy)

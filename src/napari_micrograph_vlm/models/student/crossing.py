@@ -38,8 +38,8 @@ class MaskedCrossAttention(BlipTextSelfAttention):
         if each > 1:
             # No token of text sees another here: those of all rows of an image are one row.
             hidden_states = hidden_states.reshape(images, each * length, width)
-            # Every token sees the same of its image.
-            mask = None if mask is None else mask[::each, :, :1]
+            # Every token sees the same of its image, for which there is one row of the mask.
+            mask = None if mask is None else mask[:, :, :1]
         context, shares = super().forward(
             hidden_states,
             encoder_hidden_states=encoder_hidden_states,

@@ -160,8 +160,6 @@ def score_answers_of_each(
         device=device,
     )  # fmt: skip
     arguments = memory.arguments() | {"past_key_values": fork(prefix.cache, len(rows))}
-    if memory.mask is not None:
-        arguments["encoder_attention_mask"] = memory.mask.repeat_interleave(len(rows), 0)
     read = model.decoder.bert(
         input_ids=ids[:, :-1].repeat(images, 1),
         is_decoder=True,
