@@ -272,6 +272,21 @@ def test_candidates_do_not_overlap_and_stay_inside():
     assert len(candidates_of(SimilarityMap(field, values, 4), (24, 40), most=5)) == 5
 
 
+def test_candidates_share_at_most_a_third_with_each_other_and_with_known_places():
+    values = np.random.default_rng(0).random((72, 80)).astype(np.float32)
+    known = [(96, 100, 120, 140), (31, 200, 55, 240)]
+    found = candidates_of(
+        SimilarityMap(field_of(wafer()), values, 4), (24, 40), least=0, most=500, known=known
+    )
+    boxes = np.array([*known, *(one.box for one in found)])
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=-1) / (24 * 40)
+    np.fill_diagonal(shared, 0)
+    assert len(found) > 20
+    assert shared.max() <= 1 / 3
+
+
 @given(st.integers(6, 40), st.floats(2, 8))
 @settings(max_examples=15, deadline=None)
 def test_the_scale_gives_cells_of_whole_pixels(longest, view):

@@ -38,9 +38,7 @@ def test_accuracy_and_interval_of_a_known_table():
 
 def test_it_says_how_many_more_of_which_class():
     trial = _trial([[4, 0, 0], [0, 9, 0], [1, 0, 1]])
-    assert trial.advice == (
-        "Few examples: better label 1 more of 'crack' and 3 more of 'void'."
-    )
+    assert trial.advice == ("Few examples: better label 1 more of 'crack' and 3 more of 'void'.")
 
 
 def test_a_wide_interval_asks_for_more_of_the_class_missed_most():

@@ -297,8 +297,10 @@ def test_what_two_tiles_saw_is_counted_once_and_empty_tiles_are_not_listed(tmp_p
 def test_a_journal_of_tiles_is_never_whole_in_memory(tmp_path):
     class Streaming:
         run = replace(run(), source={"kind": "folder", "tiles": {"side": 64, "overlap": 24}})
-        alive = weakref.WeakSet()
         most = 0
+
+        def __init__(self):
+            self.alive = weakref.WeakSet()
 
         def findings(self, keys=None, *, pictures=True):
             for number in range(60):

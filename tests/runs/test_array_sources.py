@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_micrograph_vlm.errors import MicrographError, RegionError
@@ -107,7 +107,7 @@ def test_slices_that_are_pages_know_their_pixel_size(tmp_path):
     path = tmp_path / "a.tif"
     metadata = {"unit": "um"}
     tifffile.imwrite(
-        path, noise((3, 20, 24)), imagej=True, resolution=(100, 200), metadata=metadata
+        path, noise((9, 20, 24)), imagej=True, resolution=(100, 200), metadata=metadata
     )
     (known, *_), (unknown, *_) = (
         list(map(source.read, source.items()))
@@ -122,9 +122,7 @@ def test_a_packed_colour_picture_has_slices(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression="zlib")
     source = StackSource(tmp_path / "a.tif", 2)
     for number, item in enumerate(source.items()):
-        np.testing.assert_allclose(
-            source.read(item).pixels * 255, pixels[..., number], atol=0.01
-        )
+        np.testing.assert_allclose(source.read(item).pixels * 255, pixels[..., number], atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +153,7 @@ def test_axes_that_are_not_there_are_said():
         StackSource(noise((20, 24)), 0)
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 500),
     width=st.integers(1, 500),
@@ -315,7 +314,7 @@ def test_a_negative_label_is_an_object_and_0_is_none():
         (-1, (5, 5, 20, 20)),
         (5, (30, 30, 50, 50)),
     ]
-    assert all(source.read(one).mask.all() for one in source.items())
+    assert all(source.read(one).mask is None for one in source.items())  # all of its box
 
 
 def test_labels_of_another_image_are_refused():

@@ -7,7 +7,7 @@ import pytest
 
 import napari_micrograph_vlm
 from fakes import FakeModel
-from napari_micrograph_vlm.errors import MicrographError
+from napari_micrograph_vlm.errors import MicrographError, RegionError
 from napari_micrograph_vlm.labelling import label_set_of
 from napari_micrograph_vlm.labelling.learnt_model import LearntModel
 from napari_micrograph_vlm.runs.calls import beside
@@ -59,16 +59,36 @@ def test_nothing_asked_is_said():
         napari_micrograph_vlm.batch(noise(), model=FakeModel())
 
 
+class Shy(FakeModel):
+    """Refuses everything until it is told not to."""
+
+    refuses = True
+
+    def classify(self, regions, labels, **options):
+        if self.refuses:
+            raise RegionError("Not today.")
+        return super().classify(regions, labels, **options)
+
+
 def test_what_was_skipped_is_looked_at_again_when_asked(tmp_path):
+    save(tmp_path / "lot" / "a.png")
+    model = Shy()
+    given = {"model": model, "journal": tmp_path / "x.journal"}
+    batch = napari_micrograph_vlm.batch
+    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["skipped"]
+    model.refuses = False
+    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["skipped"]
+    assert list(batch(tmp_path / "lot", "a, b", **given, again=True)["status"]) == ["done"]
+
+
+def test_a_skipped_file_that_was_mended_is_looked_at_again(tmp_path):
     save(tmp_path / "lot" / "a.png")
     (tmp_path / "lot" / "b.png").write_bytes(b"half")
     given = {"model": FakeModel(), "journal": tmp_path / "x.journal"}
     batch = napari_micrograph_vlm.batch
     assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["done", "skipped"]
     save(tmp_path / "lot" / "b.png")
-    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["done", "skipped"]
-    table = batch(tmp_path / "lot", "a, b", **given, again=True)
-    assert list(table["status"]) == ["done", "done"]
+    assert list(batch(tmp_path / "lot", "a, b", **given)["status"]) == ["done", "done"]
 
 
 def test_learnt_classes_are_those_that_are_asked_for(tmp_path, monkeypatch):

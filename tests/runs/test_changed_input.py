@@ -43,7 +43,9 @@ def test_a_lazy_array_that_cannot_be_read_has_a_digest_all_the_same():
     def broken(block):
         raise OSError("no disk")
 
-    lazy = da.map_blocks(broken, da.zeros((40, 40), chunks=20), dtype=np.uint8, meta=np.empty((0, 0)))
+    lazy = da.map_blocks(
+        broken, da.zeros((40, 40), chunks=20), dtype=np.uint8, meta=np.empty((0, 0))
+    )
     assert ArraySource(lazy).to_dict() == ArraySource(lazy).to_dict()
 
 
@@ -91,11 +93,12 @@ def test_a_file_that_was_replaced_is_looked_at_again(tmp_path, tiles):
     folder, path = tmp_path / "wafer", tmp_path / "a.journal"
     for name in ("a.png", "b.png"):
         save(folder / name, noise((40, 40)))
-    found = go(FolderSource(folder, tiles=tiles), path)
+    source = FolderSource(folder, tiles=tiles)
+    found = go(source, path)
     save(folder / "b.png", noise((40, 40), 1))
     os.utime(folder / "b.png", ns=(5, 5))
     model = Counting()
-    again = go(FolderSource(folder, tiles=tiles), path, model)
+    again = go(source, path, model)
     assert model.seen == [str(folder / "b.png")]
     assert list(again) == list(found)
     last = list(found)[-1]

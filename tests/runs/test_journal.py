@@ -322,7 +322,7 @@ def test_both_modes_are_safe_to_lose_power_in(tmp_path, monkeypatch, mode):
         journal.add(finding())
         with Journal.open(tmp_path / "a.journal") as other:
             other.correct("a", "crack")
-        ((found,),) = journal._fetch("PRAGMA journal_mode")
-        ((synchronous,),) = journal._fetch("PRAGMA synchronous")
+        ((found,),) = journal.fetch("PRAGMA journal_mode")
+        ((synchronous,),) = journal.fetch("PRAGMA synchronous")
         assert (found, synchronous) == (mode, 2)
         assert journal.finding("a").final == "crack"

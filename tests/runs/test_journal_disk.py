@@ -159,5 +159,5 @@ def test_a_second_run_cannot_write_through_a_link(tmp_path):
 @pytest.mark.parametrize("way", [lambda path: Journal.create(path, run()), Journal.open])
 def test_a_pipe_is_no_journal(tmp_path, way):
     os.mkfifo(tmp_path / "pipe.journal")
-    with pytest.raises(MicrographError, match="no file|no journal"):
+    with pytest.raises(MicrographError, match=r"no file|no journal"):
         way(tmp_path / "pipe.journal")

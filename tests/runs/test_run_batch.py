@@ -111,6 +111,26 @@ def test_an_item_the_model_refuses_is_found_among_those_given_together():
     assert found[3].error
 
 
+class Stumbling(Picky):
+    """Falls over the same region, alone or among others, with an error that nobody foresaw."""
+
+    def classify(self, regions, labels, **options):
+        try:
+            return super().classify(regions, labels, **options)
+        except RegionError:
+            raise RuntimeError("the size of tensor a must match") from None
+
+
+def test_an_item_the_model_falls_over_costs_no_other():
+    pixels = np.full((16, 160), 200, np.uint8)
+    pixels[::2, ::3] = 100
+    pixels[0, 48] = 0  # the fourth
+    source = ArraySource(pixels, boxes(10), name="row")
+    progress, found = go(source, task(), Stumbling())
+    assert (progress.done, progress.skipped) == (9, 1)
+    assert "the size of tensor a must match" in found[3].error
+
+
 class Failing(FakeModel):
     def __init__(self, error, after):
         super().__init__()

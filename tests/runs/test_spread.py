@@ -17,6 +17,7 @@ import pytest
 
 from models.tiny_student import make_model, make_processor
 from napari_micrograph_vlm.errors import Cancelled, ModelError, QuestionError, SourceError
+from napari_micrograph_vlm.runs import cluster
 from napari_micrograph_vlm.runs.cluster import ClusterError, check_address, connected
 from napari_micrograph_vlm.runs.findings import Finding, Status
 from napari_micrograph_vlm.runs.items import Item
@@ -39,9 +40,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
+def client(plain: None) -> Iterator[Any]:
     with connected(None, workers=2) as client:
         yield client
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain() -> Iterator[None]:
+    """Let anybody connect: the tests do, by the address alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "_certificates", lambda: None)
+        yield
 
 
 @pytest.fixture
@@ -63,6 +72,29 @@ def test_workers_listen_on_this_computer_only(client: Any) -> None:
     assert listening
     assert {ip for ip in listening if not ip.startswith("127.") and ip != "::1"} == set()
     assert len(client.nthreads()) == 2
+
+
+_make_certificates = cluster._certificates
+
+
+def test_nobody_else_can_connect_where_certificates_can_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr(cluster, "_certificates", _make_certificates)
+    with connected(None, workers=1) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        assert all(worker.startswith("tls://127.0.0.1:") for worker in client.nthreads())
+        assert client.submit(os.getpid).result() != os.getpid()
+        for other in (address, address.replace("tls", "tcp")):
+            with pytest.raises(ClusterError, match="does not answer"), connected(other):
+                pass
+
+
+def test_without_cryptography_there_are_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert _make_certificates() is None
 
 
 @pytest.mark.timeout(600)  # three processes import torch
@@ -207,6 +239,8 @@ def test_what_cannot_be_shared_out_is_said_before_any_worker_starts(
         run_spread(ArraySource(noise((64, 64))), task(), None, path)
     with pytest.raises(QuestionError, match="nothing to ask"):
         run_spread(images, task(labels=None), None, path)
+    with pytest.raises(ModelError, match="behind a server"):
+        run_spread(images, task(), "https://127.0.0.1:9/v1#m", path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="nothing to look at"):
         run_spread(FolderSource(tmp_path / "empty"), task(), None, path)

@@ -384,3 +384,17 @@ def test_the_journal_follows_what_is_looked_at_until_it_is_chosen(user):
     it.view.journal_changed.emit()
     it.choose("shapes")
     assert it.view.journal_path == "mine.journal"
+
+
+def test_what_failed_is_not_said_of_another_source(user):
+    someone = user()
+    someone.view.classify.setChecked(False)
+    someone.start()
+    assert someone.message
+    someone.choose("tiles")
+    assert someone.message == ""
+    someone.view.classify.setChecked(True)
+    someone.run()
+    assert someone.message
+    someone.choose("shapes")
+    assert someone.message == ""

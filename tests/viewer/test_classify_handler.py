@@ -239,10 +239,10 @@ def test_what_was_found_and_what_went_wrong_is_in_sight_below_an_open_learn(user
     it.viewer.window._qt_window.resize(1000, 640)
     it.viewer.window._qt_window.show()
     for fold in it.view.findChildren(Fold):
-        fold.open(True)
+        fold.title.setChecked(True)
     area = it.view.findChild(QScrollArea)
     area.verticalScrollBar().setValue(0)
-    assert it.view.classify.visibleRegion().isEmpty(), "there is something to scroll"
+    it.until(lambda: it.view.classify.visibleRegion().isEmpty())
     it.view.started.emit()
     it.wait()
     assert not it.view._found.visibleRegion().isEmpty()

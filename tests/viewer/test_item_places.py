@@ -17,6 +17,7 @@ from napari_micrograph_vlm.runs.run import run_batch, run_of
 from napari_micrograph_vlm.runs.tiles import Tiles
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.handler_show import Back
+from napari_micrograph_vlm.viewer.item_frame import is_frame, remove_frame
 from napari_micrograph_vlm.viewer.item_places import go_to, is_opening, plan_region, region_of
 from napari_micrograph_vlm.viewer.layer_sources import LookAt, plan_source
 from napari_micrograph_vlm.viewer.overlays import overlays_of
@@ -228,7 +229,8 @@ def test_a_file_is_opened_in_place_of_the_one_before(viewer, tmp_path, qtbot):
     it = Files(viewer, pictures_in(tmp_path / "in"), tmp_path / "a.journal")
     for one in it.found[:3]:
         assert it.go(one, qtbot) == (Back.REGION, "")
-        (name,) = [layer.name for layer in viewer.layers if layer not in overlays_of(viewer)]
+        others = [*overlays_of(viewer), *filter(is_frame, viewer.layers)]
+        (name,) = [layer.name for layer in viewer.layers if layer not in others]
         assert name == one.item.source.rpartition("/")[2].rpartition("\\")[2]
         assert len(visible(viewer)) == 1
 
@@ -257,7 +259,7 @@ def test_the_last_of_several_calls_counts(viewer, tmp_path, qtbot):
     qtbot.wait(50)
     assert told == [it.found[-1]]
     assert "picture-3.png" in viewer.layers
-    assert len(viewer.layers) == 2
+    assert len(viewer.layers) == 3  # the image, the overlay and the frame
 
 
 def test_a_file_that_is_gone(viewer, tmp_path, qtbot):
@@ -297,3 +299,22 @@ def test_a_shape_that_was_moved_is_shown_where_it_was_looked_at(viewer, tmp_path
     assert go_to(viewer, replace(found[0])) is Back.REGION
     (overlay,) = visible(viewer)
     np.testing.assert_allclose(cell_corners(overlay), box_corners(image, found[0].item.box))
+
+
+@pytest.mark.parametrize("turned", [{}, TURNED])
+def test_one_frame_lies_exactly_on_the_box(viewer, tmp_path, turned):
+    image = viewer.add_image(picture(), name="gold", **turned)
+    shapes = viewer.add_shapes([BOX, BOX + 5], **turned)
+    found = looked_at(viewer, LookAt.SHAPES, image, tmp_path / "a.journal", drawn=shapes)
+    for one in found:
+        go_to(viewer, one)
+        (frame,) = [layer for layer in viewer.layers if is_frame(layer)]
+        (data,) = frame.data
+        drawn = np.array([frame.data_to_world(point) for point in data[[0, 2]]])
+        np.testing.assert_allclose(drawn, box_corners(image, one.item.box), atol=1e-9)
+        assert frame.units == image.units
+        assert not frame.selected_data
+        assert frame.face_color[0, 3] == 0
+    assert viewer.layers.selection.active is shapes
+    remove_frame(viewer)
+    assert not any(is_frame(layer) for layer in viewer.layers)

@@ -18,6 +18,7 @@ from run_panels import NAMES, any_run, pictures_in
 from fakes import FakeModel
 from napari_micrograph_vlm.labelling.label_sets import label_set_of
 from napari_micrograph_vlm.runs.findings import Finding
+from napari_micrograph_vlm.runs.item_names import item_name
 from napari_micrograph_vlm.runs.items import Item, Task
 from napari_micrograph_vlm.runs.journal import Journal
 from napari_micrograph_vlm.runs.run import run_batch, run_of
@@ -26,7 +27,6 @@ from napari_micrograph_vlm.viewer.docks import BatchDock, ResultsDock
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 from napari_micrograph_vlm.viewer.overlays import overlays_of
 from napari_micrograph_vlm.viewer.preferences import Preferences
-from napari_micrograph_vlm.viewer.results_rows import name_of
 from napari_micrograph_vlm.viewer.run_book import RunBook
 
 pytestmark = pytest.mark.gui
@@ -323,4 +323,4 @@ def test_napari_opens_both_panels(make_napari_viewer):
     ],
 )
 def test_names_of_items(item, name):
-    assert name_of(Finding(item)) == name
+    assert item_name(item) == name

@@ -184,7 +184,8 @@ def test_a_correction_is_the_persons_and_can_be_taken_back(reviewer):
     assert reviewer.handler.current == "item 2"
     assert journal.finding("item 2").corrected == ""
     assert not journal.finding("item 2").reviewed
-    reviewer.click(reviewer.view.undo)
+    assert not reviewer.view.undo.isEnabled()
+    reviewer.handler.undo()  # by its key
     assert reviewer.message == "There is nothing to take back."
 
 
@@ -314,7 +315,7 @@ def test_a_removed_layer_is_said_in_one_sentence(reviewer):
     reviewer.open(journal)
     reviewer.viewer.layers.remove(reviewer.image)
     reviewer.click(reviewer.view.next)
-    assert reviewer.message == "The image of this answer is no longer open."
+    assert reviewer.message == "The image of this item is no longer open."
     reviewer.click(reviewer.view.accept)  # what it shows in the panel can still be judged
     assert journal.finding("item 2").reviewed
 
@@ -424,3 +425,13 @@ def test_a_closed_panel_hears_nothing_more(reviewer, qtbot):
     assert not reviewer.viewer.keymap
     reviewer.book.changed.emit(["item 0"])
     reviewer.book.open(None)
+
+
+def test_undo_is_offered_only_where_there_is_something_to_take_back(reviewer):
+    reviewer.open(journal_with(*four()))
+    assert not reviewer.view.undo.isEnabled()
+    reviewer.click(reviewer.view.next)
+    reviewer.click(reviewer.view.accept)
+    assert reviewer.view.undo.isEnabled()
+    reviewer.click(reviewer.view.undo)
+    assert not reviewer.view.undo.isEnabled()

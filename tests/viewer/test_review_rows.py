@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_micrograph_vlm.runs.findings import Finding, Said, Status
+from napari_micrograph_vlm.runs.item_names import item_name, item_place
 from napari_micrograph_vlm.runs.items import Item
 from napari_micrograph_vlm.viewer.review_rows import (
     Order,
     ReviewRow,
     arranged,
-    place_of,
     rows_of,
     score_of,
 )
@@ -85,7 +85,8 @@ def test_accuracy_counts_what_was_accepted_and_not_unknown():
     ("looked", "left", "word"), [(0.9, 0.1, "higher"), (0.1, 0.9, "lower"), (0.5, 0.5, "")]
 )
 def test_what_was_reviewed_first_colours_the_accuracy(looked, left, word):
-    rows = [row("a", looked, reviewed=True), row("b", left), row("c", left)]
+    rows = [row(name, looked, reviewed=True) for name in "ad"] + [row("b", left), row("c", left)]
+    rows[1] = replace(rows[1], corrected="crack")
     caution = score_of(rows).caution
     assert word in caution
     assert bool(caution) == bool(word)
@@ -103,6 +104,19 @@ def test_lines_say_what_and_where():
     assert line.title.startswith("a crack in the upper left")
     assert len(line.title) <= 60
     assert line.share == 0.7
-    assert line.place == "wafer 7.tif · slice 3 · row 20, column 40"
-    assert place_of(Item("o", "cells", label=4)) == "cells · object 4"
+    assert line.place == "wafer 7.tif slice 3 at 10, 20"
+    assert item_place(Item("o", "cells", label=4)) == "cells · object 4"
     assert rows_of([Finding(Item("e", "x"))])[0].title == "(no answer)"
+
+
+@pytest.mark.parametrize(("corrected", "looked", "left"), [("", 0.9, 0.1), ("crack", 0.1, 0.9)])
+def test_what_is_all_right_is_called_no_higher_and_all_wrong_no_lower(corrected, looked, left):
+    rows = [row(name, looked, reviewed=True, corrected=corrected) for name in "ab"]
+    assert score_of([*rows, row("c", left), row("d", left)]).caution == ""
+
+
+def test_review_calls_an_item_what_results_calls_it():
+    tile = Item("t", "gold", box=(384, 384, 512, 512), shape_id="tile:384:384")
+    shape = Item("shape d6ad73e4 [1,2,3,4]", "gold", box=(1, 2, 3, 4), shape_id="shape:ab:8:cd")
+    assert item_place(tile) == f"gold · {item_name(tile)}" == "gold · tile at 384, 384"
+    assert item_place(shape) == "gold · shape 8"

@@ -163,6 +163,34 @@ def test_accept_and_reject_with_keys_write_features_and_go_on(user):
     assert it.handler.current == it.view.list.currentRow()
 
 
+def test_the_current_candidate_stands_out_and_each_line_has_its_place(user):
+    it = user()
+    it.find()
+    (layer,) = it.proposed
+    for current in (0, 2):
+        it.view.list.setCurrentRow(current)
+        others = [i for i in range(layer.nshapes) if i != current]
+        assert layer.edge_width[current] > 2 * max(layer.edge_width[i] for i in others)
+        assert all((layer.edge_color[i] != layer.edge_color[current]).any() for i in others)
+        row, column = centres(layer)[current]
+        y, x = round(row + 0.5), round(column + 0.5)
+        assert f"row {y}, column {x}" in it.lines[current]
+    it.press(it.view.accept)
+    assert it.view.counts.text().startswith(f"{len(it.lines) - 1} new, 1 judged")
+
+
+def test_layers_made_for_an_image_that_is_gone_are_hidden(user):
+    it = user()
+    it.find()
+    (layer,), (shown,) = it.proposed, overlays_of(it.viewer)
+    it.viewer.layers.remove("wafer")
+    assert it.message.startswith("The image of these candidates is no longer open.")
+    assert not layer.visible
+    assert not shown.visible
+    assert not it.view.accept.isEnabled()
+    assert not it.view.search_again.isEnabled()
+
+
 def test_keys_of_the_user_stay_and_ours_go_with_the_dock(user):
     it = user()
     it.viewer.bind_key("G", mine, overwrite=True)

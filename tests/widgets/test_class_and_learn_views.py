@@ -46,6 +46,19 @@ def test_the_sentence_of_the_chosen_class_is_shown_and_edited(shown, qtbot):
     assert classes.sentence.toPlainText() == "A thin film."
 
 
+def test_what_the_disabled_sentence_says_can_be_read(shown):
+    classes = shown(ClassList({"a": ["one", "two"]}))
+    assert not classes.sentence.isEnabled()
+    picture = classes.grab(classes.sentence.geometry()).toImage()
+    light = [
+        picture.pixelColor(x, y).lightness()
+        for x in range(4, picture.width() - 4)
+        for y in range(4, picture.height() - 4)
+    ]
+    back = max(set(light), key=light.count)
+    assert max(abs(one - back) for one in light) > 90
+
+
 def test_a_long_sentence_is_drawn_behind_its_name_as_far_as_there_is_room(shown):
     classes = shown(ClassList({"mine": MINE}))
     long = LabelSet("mine", (LabelClass("short", "word " * 200), LabelClass("open")))

@@ -112,7 +112,9 @@ def compare(
 
     if ask:
         _see_that_it_runs_here(
-            model, "No model behind a server is asked what changed", ", or leave out the answer with --no-ask"
+            model,
+            "No model behind a server is asked what changed",
+            ", or leave out the answer with --no-ask",
         )
     suspect_box, good_box = parse_region(region), parse_region(reference)
     if output is not None and output.suffix.lower() not in (".tif", ".tiff"):

@@ -19,6 +19,9 @@ MOST = 100
 LEAST = 0.25
 """Least similarity of a candidate."""
 
+OVERLAP = 1 / 3
+"""A candidate shares at most so much of the smaller with a known place or with a stronger one."""
+
 APART = 0.5
 """Two candidates lie at least so many of their sizes apart, along rows or along columns."""
 
@@ -110,7 +113,8 @@ def candidates_of(
     most, least : int, float
         How many at most, and how alike at least.
     known : sequence of boxes
-        Places that are not proposed: the examples themselves, and what was rejected.
+        Places that are not proposed: the examples themselves, accepted ones among them, and
+        what was rejected.
     """
     from scipy.ndimage import maximum_filter
 
@@ -121,6 +125,7 @@ def candidates_of(
         left[max(a, 0) : int(np.ceil(y1 / cell)), max(b, 0) : int(np.ceil(x1 / cell))] = -np.inf
     reach = [max(round(APART * n / cell), 1) for n in size]
     peaks: list[Candidate] = []
+    taken = [np.asarray(box, float) for box in known]
     # A shoulder of a peak that is out, or of an example, is no peak.
     tops = found.values >= maximum_filter(found.values, 3, mode="nearest")
     order = np.flatnonzero(((left >= least) & tops).ravel())
@@ -133,18 +138,35 @@ def candidates_of(
         if len(peaks) == most:
             break
         peak = _refined(found.values, row, column)
+        centre = [(at + 0.5) * cell for at in peak]
+        box = _box(centre, size, found.field.shape)
+        if _covered(box, taken) > OVERLAP:
+            continue
+        taken.append(np.asarray(box, float))
         left[
             max(row - reach[0], 0) : row + reach[0] + 1,
             max(column - reach[1], 0) : column + reach[1] + 1,
         ] = -np.inf
-        centre = [(at + 0.5) * cell for at in peak]
-        peaks.append(Candidate(found.field, _box(centre, size, found.field.shape), value))
+        peaks.append(Candidate(found.field, box, value))
     return peaks
 
 
 def strongest(lists: Sequence[Candidate], most: int = MOST) -> list[Candidate]:
     """Return the most alike of candidates from several fields."""
     return sorted(lists, key=lambda each: -each.similarity)[:most]
+
+
+def _covered(box: Box, others: Sequence[NDArray[np.float64]]) -> float:
+    """Return the largest share of a box that one of others covers, or of that one, if smaller."""
+    if not others:
+        return 0.0
+    low, high = np.array(box[:2], float), np.array(box[2:], float)
+    boxes = np.stack(others)
+    common = np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low)
+    shared = np.maximum(common, 0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    smaller = np.minimum(areas, (high - low).prod())
+    return float((shared / np.maximum(smaller, 1e-9)).max())
 
 
 def _refined(values: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:

@@ -57,18 +57,23 @@ class Difference:
     noise: float
 
     @property
+    def least(self) -> float:
+        """Absolute value up to which a difference is taken for noise."""
+        return max(_NOISES * self.noise, 1e-3)
+
+    @property
     def limits(self) -> tuple[float, float]:
         """Least and greatest value to be shown; symmetric, and no single pixel sets them."""
         known = np.abs(self.values[np.isfinite(self.values)])
         most = float(np.percentile(known, _QUANTILE)) if len(known) else 0.0
-        most = max(most, _NOISES * self.noise, 1e-3)
+        most = max(most, self.least)
         return -most, most
 
     @property
     def changed(self) -> float:
         """Share of the compared pixels that differ by more than noise."""
         known = np.abs(self.values[np.isfinite(self.values)])
-        return float((known > max(_NOISES * self.noise, 1e-3)).mean()) if len(known) else 0.0
+        return float((known > self.least).mean()) if len(known) else 0.0
 
     @property
     def shift_length(self) -> tuple[float, float] | None:

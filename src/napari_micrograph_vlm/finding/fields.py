@@ -28,9 +28,6 @@ __all__ = [
 _PATCH = 128
 _PERCENTILES = (0.2, 99.8)
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf")
-"""Files of a folder that are taken for micrographs."""
-
 
 @dataclass(frozen=True, eq=False)
 class Field:
@@ -124,16 +121,18 @@ def fields_of(source: FieldSource) -> Fields:
         return [field_of(pixels, name, pixel_size=source.pixel_size, unit=source.unit)]
     if isinstance(source, (str, PathLike)):
         path = Path(source).expanduser()
-        return Folder(path) if path.is_dir() else [field_of_file(path)]
+        return Folder(path) if path.is_dir() else [field_of_file(path, n) for n in _pages(path)]
     if hasattr(source, "shape") and hasattr(source, "dtype"):
-        return [field_of(source)]
+        return _planes_of(source)
     if isinstance(source, Iterable):
         return [where for one in source for where in fields_of(one)]
     raise SourceError(f"A {type(source).__name__} is no micrograph; give an array or a path.")
 
 
 class Folder:
-    """The micrographs of a folder and the folders in it, by name; each is opened when it comes up.
+    """The micrographs of a folder and the folders in it, by name, and all pages of each.
+
+    Each is opened when it comes up; what is hidden is passed over.
 
     Parameters
     ----------
@@ -153,24 +152,29 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        self.paths = sorted(found)
+        from ..runs.folders import pictures_in
+
+        self.paths = sorted(one for one in pictures_in(path) if one.is_file())
         self.skipped: list[str] = []
+        self._count: int | None = None
         if not self.paths:
             raise SourceError(
                 f"There is no TIFF, PNG or JPEG file in {path}; choose another folder."
             )
 
     def __len__(self) -> int:
-        return len(self.paths)
+        if self._count is None:
+            self._count = sum(len(_pages(path)) for path in self.paths)
+        return self._count
 
     def __iter__(self) -> Iterator[Field]:
         self.skipped.clear()
         for path in self.paths:
-            try:
-                yield field_of_file(path)
-            except MicrographError as error:
-                self.skipped.append(str(error))
+            for number in _pages(path):
+                try:
+                    yield field_of_file(path, number)
+                except MicrographError as error:
+                    self.skipped.append(str(error))
 
 
 def read_window(field: Field, y0: int, x0: int, side: int) -> Region | None:
@@ -201,20 +205,44 @@ def _padded(region: Region, inner: Box, outer: Box) -> Region:
     return replace(region, pixels=pixels, box=outer, mask=None)
 
 
-def field_of_file(path: Path) -> Field:
-    """Return the first picture of a file."""
-    from ..readers.micrograph import read_micrograph
+def _pages(path: Path) -> Sequence[int | None]:
+    """Return the number of every page of a file; None: it is the only one."""
+    from ..runs.pages import page_count
 
-    file = read_micrograph(path)
+    count = page_count(path)
+    return range(count) if count > 1 else (None,)
+
+
+def _planes_of(array: Any) -> list[Field]:
+    """Return every plane of an array as a field."""
+    shape = tuple(map(int, array.shape))
+    if len(shape) < 3 or (len(shape) == 3 and shape[-1] in (3, 4)):
+        return [field_of(array)]
+    from ..runs.array_sources import PlaneWindow
+
+    rgb = shape[-1] in (3, 4)
+    axes = len(shape) - 2 - rgb, len(shape) - 1 - rgb
+    return [
+        replace(field_of(PlaneWindow(array, axes, plane, rgb)), plane=plane)
+        for plane in np.ndindex(shape[: axes[0]])
+    ]
+
+
+def field_of_file(path: Path, page: int | None = None) -> Field:
+    """Return one page of a file; None: the first, of a file that may have others."""
+    from ..runs.pages import read_page
+
+    file = read_page(path, page or 0)
     known = path.stat()
-    return field_of(
+    found = field_of(
         file.array,
         file.name,
         pixel_size=file.pixel_size,
         unit=file.unit,
         path=file.path,
-        key=(str(path.resolve()), known.st_mtime_ns, known.st_size),
+        key=(str(path.resolve()), known.st_mtime_ns, known.st_size, page or 0),
     )
+    return found if page is None else replace(found, plane=(page,))
 
 
 def _limits(array: Any) -> tuple[float, float] | None:

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from .fitting import Examples
     from .learning import Learnt
 
-__all__ = ["PICTURES", "ExampleFiles", "examples_in", "learn_from"]
-
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".btf", ".tf8")
-"""Files that are taken for pictures, by the end of the name."""
+__all__ = ["ExampleFiles", "examples_in", "learn_from"]
 
 _AT_ONCE = 8
 
@@ -46,21 +43,24 @@ class ExampleFiles:
 
 
 def examples_in(folder: Path) -> ExampleFiles:
-    """List the pictures of a folder of classes; hidden files and folders are passed over.
+    """List the pictures of a folder of classes; what is hidden or ours is passed over.
 
     Raises
     ------
     SourceError
         If there are fewer than two sub-folders with pictures.
     """
+    from ..reporting.sidecar import SUFFIX
+    from ..runs.folders import pictures_in
+
     try:
-        groups = sorted(one for one in folder.iterdir() if one.is_dir())
+        groups = sorted(
+            one
+            for one in folder.iterdir()
+            if one.is_dir() and not one.name.startswith(".") and not one.name.endswith(SUFFIX)
+        )
         files = tuple(
-            (path, group.name.strip())
-            for group in groups
-            if not group.name.startswith(".")
-            for path in sorted(group.rglob("*"))
-            if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+            (path, group.name.strip()) for group in groups for path in sorted(pictures_in(group))
         )
     except OSError as error:
         raise SourceError(
@@ -144,9 +144,9 @@ def learn_from(
 
 
 def _read(path: Path) -> Region:
-    from ..readers.micrograph import read_micrograph
+    from ..runs.pages import read_page
 
-    file = read_micrograph(path)
+    file = read_page(path)
     return Cutout.of_array(
         file.array, source=str(path), pixel_size=file.pixel_size, unit=file.unit
     ).read()

@@ -63,13 +63,14 @@ def frame_of(
     """
     run = getattr(recorded, "run", None)
     if isinstance(recorded, Recorded):
-        # The maps, which tell what tiles saw in common, are read apart and not kept. First: a
-        # batch that still runs may add to what is listed, but takes nothing away.
+        # The maps, which tell what tiles saw in common, are read apart and not kept.
         stands = counted_once(recorded) if stands is None else stands
         found = list(recorded.findings(pictures=False))
     else:
         found = list(recorded)
-    known_as = stands or {}
+    # A batch that still runs may have taken out one that stood for another.
+    listed = {each.item.key for each in found}
+    known_as = {key: other for key, other in (stands or {}).items() if other in listed}
     model, revision = (run.model, run.revision) if run is not None else ("", "")
     known = run.task.questions if run is not None else ()
     questions = list(dict.fromkeys([*known, *(s.question for f in found for s in f.said)]))

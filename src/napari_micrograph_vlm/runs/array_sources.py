@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -13,10 +12,21 @@ from numpy.typing import NDArray
 
 from ..errors import RegionError, SourceError
 from ..regions import Box, Cutout, Region, clip_box
+from .contents import contents_of, digest
 from .items import Item
+from .journal_rows import writable
 from .tiles import NOTHING_TO_SEE, Levels, Tiles, levels_of
 
-__all__ = ["ArraySource", "CutoutSource", "TiledSource", "read_plane"]
+__all__ = [
+    "ArraySource",
+    "CutoutSource",
+    "PlaneWindow",
+    "TiledSource",
+    "as_array",
+    "box_text",
+    "contents_of",
+    "read_plane",
+]
 
 LARGEST = 2**28
 """Pixels of a region that is read in one piece; it takes four bytes for each."""
@@ -50,8 +60,8 @@ class CutoutSource:
     def to_dict(self) -> dict[str, Any]:
         """Return name and regions, ready for JSON."""
         listed = repr([item.to_dict() for item, _cutout in self._cutouts.values()])
-        digest = blake2b(listed.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        return {"kind": "regions", "name": self.name, "regions": digest}
+        regions = digest(listed.encode("utf-8", "replace"))
+        return {"kind": "regions", "name": self.name, "regions": regions}
 
 
 class ArraySource:
@@ -100,13 +110,14 @@ class ArraySource:
     ) -> None:
         if sum(given is not None for given in (boxes, outlines, tiles)) > 1:
             raise SourceError("Give boxes, outlines or tiles, not several of them.")
+        array = as_array(array)
         shape = tuple(int(n) for n in np.shape(array))
         self.rgb = len(shape) > 2 and shape[-1] in (3, 4) if rgb is None else rgb
         self.array, self.name, self.tiles = array, name, tiles
         self._shape = shape[: len(shape) - self.rgb]
         if len(self._shape) < 2 or 0 in shape:
             raise SourceError(f"An array of shape {shape} holds no micrograph.")
-        self.axes = axes or (len(self._shape) - 2, len(self._shape) - 1)
+        self.axes = _axes((-2, -1) if axes is None else axes, len(self._shape))
         self.pixel_size, self.unit, self.contrast_limits = pixel_size, unit, contrast_limits
         self._parts = _parts(boxes, outlines, self.plane_shape)
         self._forget()
@@ -130,15 +141,17 @@ class ArraySource:
 
     def items(self) -> Iterator[Item]:
         """List planes, and the parts of each."""
+        # As a journal can keep it, else a run that goes on would not find it again.
+        name = writable(self.name)
         others = [n for axis, n in enumerate(self._shape) if axis not in self.axes]
         for plane in product(*map(range, others)):
-            stem = f"{self.name}#{','.join(map(str, plane))}" if plane else self.name
+            stem = f"{name}#{','.join(map(str, plane))}" if plane else name
             if self.tiles is not None:
                 for box in self.tiles.boxes(self.plane_shape):
-                    yield Item(f"{stem}[{_text(box)}]", self.name, plane, box)
+                    yield Item(f"{stem}[{box_text(box)}]", self.name, plane, box)
             elif self._parts is not None:
                 for number, (box, outline) in enumerate(self._parts, start=1):
-                    key = f"{stem}[{number}:{_text(box)}]"
+                    key = f"{stem}[{number}:{box_text(box)}]"
                     yield Item(key, self.name, plane, box, outline)
             else:
                 yield Item(stem, self.name, plane)
@@ -159,12 +172,14 @@ class ArraySource:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what tells this array and its parts from others, ready for JSON."""
-        parts = None if self._parts is None else _digest(repr(self._parts).encode())
+        parts = None if self._parts is None else digest(repr(self._parts).encode())
         return {
             "kind": self.kind,
             "name": self.name,
             "shape": list(np.shape(self.array)),
             "axes": list(self.axes),
+            "rgb": bool(self.rgb),
+            "contrast": self.contrast_limits and [float(v) for v in self.contrast_limits],
             "tiles": self.tiles and self.tiles.to_dict(),
             "parts": parts,
             "contents": contents_of(self.array),
@@ -285,20 +300,35 @@ def _parts(
     return parts
 
 
-def _text(box: Box) -> str:
+def box_text(box: Box) -> str:
+    """Return a box as it stands in keys."""
     return ",".join(map(str, box))
 
 
-def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=8).hexdigest()
+def as_array(given: Any, what: str = "A micrograph") -> Any:
+    """Return what can be indexed like an array; nested lists become one.
+
+    Raises
+    ------
+    SourceError
+        If it is neither.
+    """
+    if hasattr(given, "shape") and hasattr(given, "dtype"):
+        return given
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        found = np.asarray(None)
+    if found.dtype.kind not in "biuf":
+        raise SourceError(f"{what} must be an array of numbers, not a {type(given).__name__}.")
+    return found
 
 
-def contents_of(array: Any) -> str | None:
-    """Tell arrays in memory apart by some of their pixels; one on disk is known by its name."""
-    if type(array) is not np.ndarray:
-        return None
-    few = array[tuple(slice(None, None, max(1, n // SPREAD)) for n in array.shape)]
-    return _digest(np.ascontiguousarray(few).tobytes())
-
-
-SPREAD = 32
+def _axes(axes: Sequence[int], number: int) -> tuple[int, int]:
+    """Return two axes counted from the first."""
+    found = {axis % number for axis in axes if -number <= axis < number}
+    if len(axes) != 2 or len(found) != 2:
+        raise SourceError(
+            f"Rows and columns are two different axes of {number}, not {tuple(axes)}."
+        )
+    return axes[0] % number, axes[1] % number

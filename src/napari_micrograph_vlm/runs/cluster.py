@@ -183,7 +183,7 @@ def _certificates() -> Any:
     from distributed.security import Security
 
     try:
-        return Security.temporary()
+        return Security.temporary()  # type: ignore[no-untyped-call]
     except ImportError:
         return None
 

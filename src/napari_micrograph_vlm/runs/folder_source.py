@@ -12,21 +12,33 @@ from typing import Any
 
 from ..errors import SourceError
 from ..regions import Region
-from .array_sources import read_plane
+from .array_sources import box_text, read_plane
+from .contents import file_state
+from .folders import files_in
 from .items import Item
 from .journal import SUFFIX
 from .pages import page_count, picture_shape, read_page
 from .tiles import Levels, Tiles, levels_of
 
-__all__ = ["FolderSource", "files_in"]
+__all__ = ["FolderSource"]
 
-_OURS = (SUFFIX, f"{SUFFIX}-wal", f"{SUFFIX}-shm", f"{SUFFIX}-journal", f"{SUFFIX}.lock")
+_OURS = (
+    *(SUFFIX, f"{SUFFIX}-wal", f"{SUFFIX}-shm", f"{SUFFIX}-journal", f"{SUFFIX}.lock"),
+    *(".json", ".csv", ".parquet", ".html", ".safetensors"),
+)
+"""Ends of the names of files that we write beside pictures."""
+
+_BOX = r"\[\d+,\d+,\d+,\d+\]"
+_PART = re.compile(rf"(#\d+({_BOX})?|{_BOX})#*$")
+"""Ends of names that look like the key of a page or tile."""
+
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 _OPEN_FILES = 2
 """Files whose pixels are kept while their tiles or pages are read."""
 
 
 class FolderSource:
-    """Pictures of a folder; hidden files are left out, all others are looked at.
+    """Pictures of a folder; hidden files and ours are left out, all others are looked at.
 
     Parameters
     ----------
@@ -42,7 +54,7 @@ class FolderSource:
     Raises
     ------
     SourceError
-        If there is no such folder.
+        If there is no such folder, or the pattern cannot be understood.
     """
 
     def __init__(
@@ -61,8 +73,10 @@ class FolderSource:
         self._state()
 
     def _state(self) -> None:
-        self._open: OrderedDict[tuple[Path, int], tuple[Any, Levels] | SourceError] = OrderedDict()
-        self._layouts: dict[Path, tuple[int, int, tuple[int, int] | None]] = {}
+        self._open: OrderedDict[tuple[Path, int, str], tuple[Any, Levels] | SourceError] = (
+            OrderedDict()
+        )
+        self._layouts: dict[Path, tuple[str, int, tuple[int, int] | None]] = {}
         self._opening = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,16 +95,17 @@ class FolderSource:
     def items(self) -> Iterator[Item]:
         """List files by name, the pages of each, and the tiles of each page."""
         for name, path in self._files():
-            stem = os.fsencode(name).decode("utf-8", "backslashreplace")
+            stem = _stem(name)
             # A file of one page has the key of its name, with or without ``pages``.
-            count, shape = self._layout(path)
+            state, count, shape = self._layout(path)
             for page in range(count):
                 key, plane = (f"{stem}#{page}", (page,)) if count > 1 else (stem, ())
                 if self.tiles is None or shape is None:
-                    yield Item(key, str(path), plane)
+                    yield Item(key, str(path), plane, state=state)
                     continue
                 for box in self.tiles.boxes(shape):
-                    yield Item(f"{key}[{','.join(map(str, box))}]", str(path), plane, box)
+                    tile = f"{key}[{box_text(box)}]"
+                    yield Item(tile, str(path), plane, box, state=state)
 
     def read(self, item: Item) -> Region:
         """Read a picture, a page, or a tile of one."""
@@ -98,7 +113,7 @@ class FolderSource:
         if self.tiles is None:
             file, levels = read_page(path, page), None
         else:
-            file, levels = self._opened(path, page)
+            file, levels = self._opened(path, page, item.state)
         skip = levels if self.tiles is not None and self.tiles.skip_empty else None
         return read_plane(
             file.array,
@@ -124,25 +139,24 @@ class FolderSource:
             yield self.root.name, self.root
             return
         for name, path in files_in(self.root):
-            if self._expression.fullmatch(name) and not name.endswith(_OURS):
+            if self._expression.fullmatch(name) and not name.lower().endswith(_OURS):
                 yield name, path
 
-    def _layout(self, path: Path) -> tuple[int, tuple[int, int] | None]:
-        """Return the number of pages, and their shape where tiles need it; looked up once."""
-        try:
-            changed = path.stat().st_mtime_ns
-        except (OSError, ValueError):
-            return 1, None
-        if path not in self._layouts or self._layouts[path][0] != changed:
+    def _layout(self, path: Path) -> tuple[str, int, tuple[int, int] | None]:
+        """Return state and pages of a file, and their shape where tiles need it; kept."""
+        state = file_state(path)
+        if not state:
+            return "", 1, None
+        if path not in self._layouts or self._layouts[path][0] != state:
             count = page_count(path) if self.pages else 1
             shape = picture_shape(path) if self.tiles is not None else None
-            self._layouts[path] = changed, count, shape
-        return self._layouts[path][1:]
+            self._layouts[path] = state, count, shape
+        return self._layouts[path]
 
-    def _opened(self, path: Path, page: int) -> tuple[Any, Levels]:
+    def _opened(self, path: Path, page: int, state: str) -> tuple[Any, Levels]:
         """Open a picture once for all its tiles."""
         with self._opening:
-            key = path, page
+            key = path, page, state
             if key not in self._open:
                 while len(self._open) >= _OPEN_FILES:
                     self._open.popitem(last=False)
@@ -158,39 +172,12 @@ class FolderSource:
         return found
 
 
-def files_in(root: Path) -> Iterator[tuple[str, Path]]:
-    """List all that is in a folder and the folders in it, by name; links are followed once.
-
-    Yields
-    ------
-    (str, Path)
-        Name within the folder, with ``/`` between folders, and path. A folder that cannot be
-        read is listed as if it were a file, so that it does not go unnoticed.
-    """
-    seen: set[tuple[int, int]] = set()
-    yield from _walk(root, "", seen)
-
-
-def _walk(folder: Path, stem: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
-    try:
-        known = folder.stat()
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError:
-        yield stem.rstrip("/") or folder.name, folder
-        return
-    # A link back to a folder on the way, or to one listed before, would never end or double.
-    if (known.st_dev, known.st_ino) in seen:
-        return
-    seen.add((known.st_dev, known.st_ino))
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        name = f"{stem}{entry.name}"
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), f"{name}/", seen)
-        else:
-            yield name, Path(entry.path)
+def _stem(name: str) -> str:
+    """Return a name that is text, and unlike the key of any other file, page or tile."""
+    stem = os.fsencode(name).decode("utf-8", "backslashreplace")
+    if stem == name and _ESCAPED.search(name):
+        stem = f"./{stem}"  # it might be what stands for bytes that are no text
+    return f"{stem}#" if _PART.search(stem) else stem
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -205,7 +192,12 @@ def _expression(pattern: str) -> re.Pattern[str]:
         for token in re.findall(r"\[!?\]?[^\]]*\]|.", part, re.DOTALL):
             expression += _TOKENS.get(token) or _class_or_letter(token)
         expression += "" if last else "/"
-    return re.compile(expression, re.IGNORECASE | re.DOTALL)
+    try:
+        return re.compile(expression, re.IGNORECASE | re.DOTALL)
+    except re.error:
+        raise SourceError(
+            f"The pattern {pattern} names no files; write brackets as in [a-z], or none."
+        ) from None
 
 
 _TOKENS = {"*": "[^/]*", "?": "[^/]"}

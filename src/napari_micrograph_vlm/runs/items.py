@@ -33,6 +33,8 @@ class Item:
         Number of the object, where it came from a labels image.
     shape_id : str or None
         :attr:`.regions.Placement.shape_id`, where it was drawn in a window.
+    state : str
+        Of the file: another one means that the file was replaced; empty: nobody knows.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Item:
     outline: tuple[tuple[float, float], ...] | None = None
     label: int | None = None
     shape_id: str | None = None
+    state: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""

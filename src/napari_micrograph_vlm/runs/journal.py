@@ -142,7 +142,7 @@ class Journal:
         marks = ", ".join("?" * len(COLUMNS))
         insert = f"INSERT INTO findings ({', '.join(COLUMNS)}) VALUES ({marks}) "
         insert += "ON CONFLICT (key) DO NOTHING"
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for one in (finding, *more):
                 if connection.execute(insert, row_of(one)).rowcount < 1:
                     continue
@@ -159,7 +159,7 @@ class Journal:
         """Take out the findings of one status, so that a run looks again; return how many."""
         if not self._writes:
             raise JournalError(f"{self._name} was opened to be read; only its run changes it.")
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             chosen = "SELECT key FROM findings WHERE status = ?"
             connection.execute(f"DELETE FROM maps WHERE key IN ({chosen})", (str(status),))
             gone = connection.execute("DELETE FROM findings WHERE status = ?", (str(status),))
@@ -167,7 +167,7 @@ class Journal:
 
     def done(self) -> set[str]:
         """Return the keys of all items that need not be looked at again, skipped ones too."""
-        return {key for (key,) in self._fetch("SELECT key FROM findings")}
+        return {key for (key,) in self.fetch("SELECT key FROM findings")}
 
     def findings(
         self, keys: Iterable[str] | None = None, *, pictures: bool = True
@@ -227,16 +227,16 @@ class Journal:
         )
 
     def __len__(self) -> int:
-        return int(self._fetch("SELECT count(*) FROM findings")[0][0])
+        return int(self.fetch("SELECT count(*) FROM findings")[0][0])
 
     def counts(self) -> dict[str, int]:
         """Return how many findings there are of each status; 0 where there is none."""
-        found = dict(self._fetch("SELECT status, count(*) FROM findings GROUP BY status"))
+        found = dict(self.fetch("SELECT status, count(*) FROM findings GROUP BY status"))
         return {str(status): int(found.get(str(status), 0)) for status in Status}
 
     def count_error(self, reason: str) -> int:
         """Return how many items were skipped for this very reason."""
-        found = self._fetch("SELECT count(*) FROM findings WHERE error = ?", (reason,))
+        found = self.fetch("SELECT count(*) FROM findings WHERE error = ?", (reason,))
         return int(found[0][0])
 
     def close(self) -> None:
@@ -274,7 +274,7 @@ class Journal:
 
     def _begin(self, run: Run) -> None:
         self.run = run
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for statement in SCHEMA:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -285,21 +285,22 @@ class Journal:
     def _stored_run(self) -> Run:
         if not self._tables():
             raise NotBegunError(f"{self.path} is empty: its run had not begun.")
-        ((application,),) = self._fetch("PRAGMA application_id")
-        ((version,),) = self._fetch("PRAGMA user_version")
+        ((application,),) = self.fetch("PRAGMA application_id")
+        ((version,),) = self.fetch("PRAGMA user_version")
         if application != APPLICATION:
             raise JournalError(f"{self.path} is no journal of a run; choose another file.")
         if version > VERSION:
             raise JournalError(
                 f"{self.path} was written by a newer version of this program; update this one."
             )
-        ((whole,),) = self._fetch("SELECT whole FROM run")
+        ((whole,),) = self.fetch("SELECT whole FROM run")
         return Run.from_dict(json.loads(whole))
 
     def _tables(self) -> int:
-        return int(self._fetch("SELECT count(*) FROM sqlite_master")[0][0])
+        return int(self.fetch("SELECT count(*) FROM sqlite_master")[0][0])
 
-    def _fetch(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
+    def fetch(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
+        """Return the rows of a query."""
         with self._turn, in_sentences(self._name):
             return self._connection.execute(query, tuple(values)).fetchall()
 
@@ -308,14 +309,14 @@ class Journal:
         columns = _SELECT if pictures else _LIGHT
         judged = "coalesce(judgements.corrected, ''), coalesce(judgements.reviewed, 0)"
         with self._turn:
-            rows = self._fetch(
+            rows = self.fetch(
                 f"SELECT findings.number, {judged}, {columns} {_JOIN} WHERE {where}", values
             )
             maps: dict[str, list[Any]] = {}
             if pictures and rows:
                 keys = [row[3] for row in rows]
                 marks = ", ".join("?" * len(keys))
-                for one in self._fetch(
+                for one in self.fetch(
                     f"SELECT * FROM maps WHERE key IN ({marks}) ORDER BY key, place", keys
                 ):
                     maps.setdefault(one[0], []).append(one)
@@ -325,14 +326,15 @@ class Journal:
         ]
 
     def _judge(self, key: str, statement: str, value: object) -> None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = connection.execute("SELECT 1 FROM findings WHERE key = ?", (key,)).fetchone()
             if known is None:
                 raise JournalError(f"{self._name} holds nothing about {key!r}.")
             connection.execute(statement, (key, value))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Change several things at once, all of them or none."""
         with self._turn, in_sentences(self._name):
             connection = self._connection
             # Asks for the right to write at once: two that read first would lock each other out.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import RegionError, SourceError
 from ..regions import MIN_SIDE, Box, Region
-from .array_sources import ArraySource, read_plane
+from .array_sources import ArraySource, PlaneWindow, as_array, box_text, read_plane
+from .contents import labels_contents
 from .items import Item
 
 __all__ = ["LabelsSource", "object_boxes"]
@@ -24,7 +25,8 @@ class LabelsSource(ArraySource):
     array : array-like
         The image.
     labels : array-like of int
-        Number of the object that each pixel belongs to; 0 is none. As large as the image, without
+        Number of the object that each pixel belongs to; 0 is none,
+        and a negative one is an object. As large as the image, without
         its colours; of a stack, every slice is looked at on its own.
     margin : int
         Pixels around an object that are shown, too.
@@ -51,6 +53,7 @@ class LabelsSource(ArraySource):
         **options: Any,
     ) -> None:
         super().__init__(array, **options)
+        labels = as_array(labels, "Labels")
         if np.dtype(labels.dtype).kind not in "biu":
             raise SourceError(
                 f"Labels are whole numbers, one for each object, not {labels.dtype}; convert them."
@@ -67,13 +70,10 @@ class LabelsSource(ArraySource):
         for plane_item in super().items():
             where = self._labels_of(plane_item.plane)
             for label, box in object_boxes(where):
-                yield Item(
-                    f"{plane_item.key}:{label}",
-                    self.name,
-                    plane_item.plane,
-                    self._with_margin(box),
-                    label=label,
-                )
+                wide = self._with_margin(box)
+                # The box, too: an object that has moved is another one.
+                key = f"{plane_item.key}:{label}[{box_text(wide)}]"
+                yield Item(key, self.name, plane_item.plane, wide, label=label)
 
     def read(self, item: Item) -> Region:
         """Read an object."""
@@ -99,16 +99,13 @@ class LabelsSource(ArraySource):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what tells these objects from others, ready for JSON."""
-        from .array_sources import contents_of
-
-        own = {"labels": contents_of(self.labels), "margin": self.margin, "masked": self.masked}
+        labels = labels_contents(self.labels)
+        own = {"labels": labels, "margin": self.margin, "masked": self.masked}
         return {**super().to_dict(), **own}
 
     def _labels_of(
         self, plane: tuple[int, ...], index: tuple[slice, slice] = (slice(None), slice(None))
     ) -> NDArray[Any]:
-        from .array_sources import PlaneWindow
-
         return PlaneWindow(self.labels, self.axes, plane, False)[index]
 
     def _with_margin(self, box: Box) -> Box:
@@ -129,15 +126,15 @@ def object_boxes(labels: NDArray[Any]) -> Iterator[tuple[int, Box]]:
     Parameters
     ----------
     labels : (H, W) int array
-        0 is no object. Numbers may be large and sparse.
+        0 is no object, every other number is one. Numbers may be large, sparse and negative.
     """
     from scipy.ndimage import find_objects
 
     numbers, dense = np.unique(labels, return_inverse=True)
     # Counted anew from 1: memory is taken for every number up to the largest.
-    shift = int(numbers[0] != 0) if numbers.size else 0
-    dense = dense.reshape(labels.shape) + shift
-    known = numbers if shift else numbers[1:]
-    for number, place in zip(known, find_objects(dense), strict=True):
+    dense = dense.reshape(labels.shape) + 1
+    for number, place in zip(numbers, find_objects(dense), strict=True):
+        if number == 0:
+            continue
         rows, columns = place
         yield int(number), (rows.start, columns.start, rows.stop, columns.stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,28 +94,31 @@ class PagesOfTiff:
     The file is opened anew each time, so that threads may share it.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self.path, self.shape, self.dtype = path, shape, dtype
         self.ndim = len(shape)
+        # Not every page of the file need be one of them.
+        self._numbers = np.arange(shape[0]) if numbers is None else np.asarray(numbers)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
-        import tifffile
-
         first, *rest = index if isinstance(index, tuple) else (index,)
-        numbers = np.arange(len(self))[first]
-        with tifffile.TiffFile(self.path) as tiff:
-            if np.ndim(numbers) == 0:
-                plane: NDArray[Any] = _page(tiff, int(numbers)).asarray()[tuple(rest)]
-                return plane
-            planes = [_page(tiff, int(n)).asarray()[tuple(rest)] for n in numbers]
-        return np.stack(planes)
+        numbers = self._numbers[first]
+        if np.ndim(numbers) == 0:
+            return self._page(int(numbers), rest)
+        return np.stack([self._page(int(n), rest) for n in numbers])
 
-
-def _page(tiff: Any, number: int) -> Any:
-    return tiff.pages[number]
+    def _page(self, number: int, rest: Sequence[Any]) -> NDArray[Any]:
+        # Through the reader, which knows where white is 0.
+        return np.asarray(read_page(self.path, number).array[tuple(rest) or slice(None)])
 
 
 def _is_tiff(path: Path) -> bool:

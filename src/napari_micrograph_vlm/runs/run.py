@@ -11,7 +11,8 @@ from ..errors import Cancelled, MicrographError, ModelError, QuestionError, Regi
 from ..models.base import Model
 from ..results import Answer, Classification, Question
 from .finding_of import finding_of, skipped
-from .findings import Finding, Run
+from .findings import Finding, Run, Status
+from .item_names import item_place
 from .items import Source, Task
 from .journal import Journal
 from .progress import Progress
@@ -112,7 +113,8 @@ def look_at(
 ) -> list[Finding]:
     """Ask the model about some items together.
 
-    One that the model cannot be asked about is found by asking about each alone, and skipped.
+    One that the model cannot be asked about, or fails at, is found by asking about each alone, and
+    skipped.
 
     Raises
     ------
@@ -136,11 +138,29 @@ def look_at(
             "again: it goes on where it stopped."
         ) from None
     except Exception as error:
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ModelError(
-            f"The model {model.name} failed at {ready[0].item.key}: {said}."
-        ) from error
-    return [finding for one in ready for finding in look_at([one], task, model, cancel)]
+        if len(ready) == 1:
+            said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise ModelError(
+                f"The model {model.name} failed at {item_place(ready[0].item)}: {said}."
+            ) from error
+    return _each_alone(ready, task, model, cancel)
+
+
+def _each_alone(
+    ready: list[Ready], task: Task, model: Model, cancel: Event | None
+) -> list[Finding]:
+    """Ask about each item alone; one that the model fails at is skipped where it does others."""
+    found: list[Finding] = []
+    failed: ModelError | None = None
+    for one in ready:
+        try:
+            found += look_at([one], task, model, cancel)
+        except ModelError as error:
+            failed = error
+            found.append(skipped(one.item, str(error)))
+    if failed is not None and all(one.status is Status.SKIPPED for one in found):
+        raise failed
+    return found
 
 
 def _ask(ready: list[Ready], task: Task, model: Model, cancel: Event | None) -> list[Finding]:

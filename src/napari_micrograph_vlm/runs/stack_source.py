@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import SourceError
 from .array_sources import ArraySource
+from .contents import file_state
 from .tiles import Tiles
 
 __all__ = ["StackSource", "open_stack"]
@@ -55,6 +56,9 @@ class StackSource(ArraySource):
             raise SourceError(f"A stack has at least 3 axes, but this has shape {tuple(shape)}.")
         if not -dimensions <= axis < dimensions:
             raise SourceError(f"There is no axis {axis} in a stack of shape {tuple(shape)}.")
+        if self.path is not None and axis % dimensions < dimensions - 2:
+            for name, value in _pixel_size(self.path).items():
+                options.setdefault(name, value)
         left = [one for one in range(dimensions) if one != axis % dimensions]
         options.update(rgb=rgb, axes=(left[-2], left[-1]))
         super().__init__(stack, tiles=tiles, **options)
@@ -73,7 +77,9 @@ class StackSource(ArraySource):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what tells this stack from others, ready for JSON."""
-        return {**super().to_dict(), "axis": self.axis}
+        # A few patches do not show everything that changes in a file.
+        state = file_state(self.path) if self.path is not None else ""
+        return {**super().to_dict(), "axis": self.axis, "state": state}
 
 
 def open_stack(path: Path) -> Any:
@@ -119,8 +125,26 @@ def _open_tiff(path: Path) -> Any:
         if series.dataoffset is not None and series.keyframe.photometric != 0:
             return tifffile.memmap(path, mode="r")
         pages = [page for page in series.pages if page is not None]
-        if len(pages) == len(series) and series.ndim == 3:
+        grey = series.keyframe.axes == "YX" and series.keyframe.photometric in (0, 1)
+        if grey and series.ndim == 3 and len(pages) == series.shape[0]:
             from .pages import PagesOfTiff
 
-            return PagesOfTiff(path, series.shape, np.dtype(series.dtype))
-        return series.asarray()
+            numbers = [page.index for page in pages]
+            return PagesOfTiff(path, series.shape, np.dtype(series.dtype), numbers)
+        array = series.asarray()
+        if series.keyframe.photometric != 0:
+            return array
+        return ~array if array.dtype.kind in "bu" else -array  # white is 0
+
+
+def _pixel_size(path: Path) -> dict[str, Any]:
+    """Return pixel size and unit that a TIFF names, as options of a source."""
+    from .pages import read_page
+
+    if path.is_dir() or path.suffix.lower() == ".npy":
+        return {}
+    try:
+        file = read_page(path)
+    except SourceError:
+        return {}
+    return {"pixel_size": file.pixel_size, "unit": file.unit}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..errors import MicrographError
+from .changed import take_out_changed
 from .findings import Finding, Status
 from .items import Source
 from .journal import Journal
+from .journal_rows import writable
 from .progress import Clock, Progress
 from .recorder import Recorder
 from .tiles import NOTHING_TO_SEE
@@ -37,8 +39,12 @@ class Tally:
     ) -> None:
         self.journal = journal
         self._recorder: Recorder
+        self.total, states = 0, {}
+        for self.total, item in enumerate(source.items(), start=1):
+            if item.state:
+                states[writable(item.key)] = item.state
+        take_out_changed(journal, states)
         self.known = journal.done()
-        self.total = sum(1 for _ in source.items())
         self.clock = Clock()
         self._on_finding, self._on_progress = on_finding, on_progress
         counts = journal.counts()

@@ -246,6 +246,8 @@ class BatchHandler(QObject):
             self._image_connections.listen(image.events.data, self._data_replaced)
 
     def _source_changed(self) -> None:
+        if self._job is None:  # what is told of the run before is not about this
+            self.view.messages.clear()
         if self._journal_by_hand:
             return
         look_at, image = self.layers.look_at, self.layers.image

@@ -8,6 +8,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import QObject, Signal
 
 from .handler_layers import is_micrograph
+from .item_frame import is_frame
 from .layer_sources import LookAt
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class BatchLayers(QObject):
         connections.listen(layers.events.renamed, self.update)
         active = layers.selection.active
         image = active if is_micrograph(active) else None
-        if any(isinstance(layer, Shapes) for layer in layers):
+        if any(isinstance(layer, Shapes) and not is_frame(layer) for layer in layers):
             kind = LookAt.SHAPES
         elif any(isinstance(layer, Labels) for layer in layers):
             kind = LookAt.OBJECTS
@@ -93,7 +94,11 @@ class BatchLayers(QObject):
         )
         kind = Labels if self.look_at is LookAt.OBJECTS else Shapes
         self._view.set_drawn(
-            [(_key(one), str(one.name)) for one in layers if isinstance(one, kind)]
+            [
+                (_key(one), str(one.name))
+                for one in layers
+                if isinstance(one, kind) and not is_frame(one)
+            ]
         )
         chosen = self.image
         self._view.set_axes([] if chosen is None else _axes(chosen))

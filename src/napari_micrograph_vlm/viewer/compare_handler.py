@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from math import isnan
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from ..lengths import readable_length
 from ..models.views import masked_pixels
 from ..regions import Region
 from ..results import Answer, Question
-from .compare_layer import difference_of, show_difference
+from .compare_layer import NAME, difference_of, said_of, show_difference
 from .consent import wait_for_consent
 from .geometry import Plan
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
-from .handler_show import bring_back
+from .handler_regions import Chosen
+from .handler_show import bring_back, image_of
 from .model_choice import ModelChoice
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["CompareHandler"]
 
 NO_REFERENCE = "Choose a good region first, and press “Use as reference”."
+STALE = "The difference is of another region; compare the one chosen now first."
 ONE_ONLY = "Select one shape: the reference is compared with one region at a time."
 
 _SIDE = 256
@@ -55,6 +58,8 @@ class CompareHandler(Handler):
         self.reference: Region | None = None
         self.found: Difference | None = None
         self._kinds: dict[Job, _Kind] = {}
+        self._wanted: Chosen | None = None
+        self._about: Chosen | None = None
         self.choice = ModelChoice(view.models, view, self.preferences)
         view.question.line.setText(QUESTION)
         view.question.set_suggestions(SUGGESTIONS)
@@ -63,8 +68,11 @@ class CompareHandler(Handler):
             (view.started, self.compare),
             (view.asked, self.ask),
             (view.difference_wanted, self.toggle),
+            (self.binding.changed, self._tell),
         ):
             self.connections.add(signal, callback)
+        self.connections.listen(viewer.layers.events.removed, self._image_removed)
+        self._tell()
 
     def take_reference(self) -> None:
         """Keep the chosen region as the good one: its pixels as they are now."""
@@ -92,6 +100,7 @@ class CompareHandler(Handler):
             report(Report.STAGE, "Bringing the reference to cover the region…")
             return compare(region, reference)
 
+        self._wanted = self.binding.chosen()
         self._begin(_Kind.DIFFERENCE, work, self.binding.image, "Reading the region…")
 
     def ask(self, text: str) -> None:
@@ -100,6 +109,9 @@ class CompareHandler(Handler):
         text = text.strip()
         if found is None or not text:
             self.view.messages.warn("Write a question first." if found else NO_REFERENCE)
+            return
+        if self._is_stale:
+            self.view.messages.warn(STALE)
             return
         self.view.messages.clear()
         chosen, models = self.preferences(), self.models
@@ -149,20 +161,25 @@ class CompareHandler(Handler):
         if kind is _Kind.REFERENCE:
             self.reference = outcome.value
             self.view.show_reference(_picture(outcome.value), _described(outcome.value))
+            self._tell()
         elif kind is _Kind.ANSWER:
             answer: Answer = outcome.value
             at = answer.provenance
+            sure = answer.confidence
+            known = "not known" if isnan(sure) else f"{100 * sure:.0f} %"
             self.view.show_answer(
                 answer.text,
-                f"first: the region, second: the reference · {at.seconds:.1f} s · {at.model} · "
-                f"{at.device}",
+                f"confidence {known} · first: the region, second: the reference · "
+                f"{at.seconds:.1f} s · {at.model} · {at.device}",
             )
         else:
             self._take(outcome.value)
 
     def _take(self, found: Difference) -> None:
         self.found = found
-        self.view.show_result(str(found))
+        self.view.show_result(said_of(found))
+        self._about = self._wanted
+        mine = not self._is_stale
         with self.telling():
             layer = show_difference(self.viewer, found)
             if layer is None:
@@ -170,8 +187,40 @@ class CompareHandler(Handler):
                 return
             bring_back(self.viewer, [found.region])
             layer.visible = self.view.show_it.isChecked()
-        if self.view.question.text:
-            self.ask(self.view.question.text)
+        if mine:
+            self._about = self.binding.chosen()  # going to the region may have moved the view
+        self._tell()
+
+    @property
+    def _is_stale(self) -> bool:
+        """Whether the difference that is shown is not of the region chosen now."""
+        return self.found is not None and self.binding.chosen() != self._about
+
+    def _tell(self) -> None:
+        """Say whether the difference is of the chosen region, and allow what can be done."""
+        opened = self.binding.image is not None
+        self.view.allow(take=opened, compare=opened and self.reference is not None)
+        if self.found is None:
+            return
+        where = _described(self.found.region).split("\n")
+        stale = f"Of another region than the one chosen now: {', '.join(where[:2])}"
+        self.view.show_about(stale if self._is_stale else "")
+        self.view.allow(show=image_of(self.viewer, self.found.region) is not None)
+
+    def _image_removed(self, event: Any) -> None:
+        image, found = event.value, self.found
+        placement = None if found is None else found.region.placement
+        if placement is None or not isinstance(image, Image):
+            return
+        if placement.layer is None or placement.layer() is not image:
+            return
+        layer = difference_of(self.viewer, image)
+        hidden = ""
+        if layer is not None and layer.visible:
+            layer.visible = False
+            hidden = f"; the layer “{NAME}” made for it was hidden"
+        self.view.messages.inform(f"“{event.value.name}” is no longer open{hidden}.")
+        self._tell()
 
     def _begin(self, kind: _Kind, work: Any, image: Image | None, what: str) -> None:
         self._kinds[self.start(work, image)] = kind

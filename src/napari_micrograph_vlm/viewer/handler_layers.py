@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import QObject, Signal
 
 from .geometry import RegionChoice
+from .item_frame import is_frame
 from .overlays import is_overlay
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class LayerLists(QObject):
         """List the layers there are now."""
         before = self._state()
         kind = _DRAWN.get(self.choice)
-        if kind is not None and not any(isinstance(each, kind) for each in self._viewer.layers):
+        if kind is not None and not any(
+            isinstance(each, kind) and not is_frame(each) for each in self._viewer.layers
+        ):
             # Nothing is left to draw in, so the next drawing may choose again.
             self._chosen_by_hand = False
             self._picker.set_choices(choices(), RegionChoice.WHOLE_LAYER.value)
@@ -121,7 +124,11 @@ class LayerLists(QObject):
         kind = _DRAWN.get(self.choice)
         self._picker.show_drawn(kind is not None)
         if kind is not None:
-            fitting = [layer for layer in self._viewer.layers if isinstance(layer, kind)]
+            fitting = [
+                layer
+                for layer in self._viewer.layers
+                if isinstance(layer, kind) and not is_frame(layer)
+            ]
             self._picker.set_drawn(_items(reversed(fitting)), _key(drawn))
 
     def _picked(self) -> None:
@@ -139,7 +146,7 @@ class LayerLists(QObject):
         before = self._state()
         active = self._viewer.layers.selection.active
         image = active if is_micrograph(active) and not self._picker.pinned else None
-        drawn = active if isinstance(active, Shapes | Labels) else None
+        drawn = active if isinstance(active, Shapes | Labels) and not is_frame(active) else None
         self._choose_drawn(drawn)
         self._fill(image, drawn)
         if self._state() != before:

@@ -18,6 +18,7 @@ from .handler_jobs import Job, Outcome, sentence_of
 from .handler_show import Back, bring_back
 from .item_cutouts import cutout_in, layer_of, mask_on
 from .item_files import file_of, layer_data, read_file_region
+from .item_frame import remove_frame, show_frame
 from .overlays import OverlayStyle, hide_overlays, overlays_of, show_overlay
 from .panel_jobs import PanelJobs
 from .region_view import ViewState, unwrapped
@@ -169,6 +170,8 @@ def _arrive(
             back = _show(viewer, image, finding, style, which)
         except Exception as error:
             sentence = sentence_of(error)
+    if back is not Back.REGION:
+        remove_frame(viewer)  # it is that of the item before
     if then is not None:
         then(back, sentence or back.value)
     return back
@@ -198,6 +201,7 @@ def _show(
         return Back.NOTHING
     _look_at(viewer, image, region)
     _show_map(viewer, finding, region, style, which)
+    show_frame(viewer, image, box, placement)
     return Back.REGION
 
 

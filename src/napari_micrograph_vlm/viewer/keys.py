@@ -101,7 +101,9 @@ class KeyBindings(QObject):
 
         Such a dock counts as visible for Qt, and lies outside of its window.
         """
-        return self._open and self._widget.isVisible() and not self._widget.visibleRegion().isEmpty()
+        if not self._open or not self._widget.isVisible():
+            return False
+        return not self._widget.visibleRegion().isEmpty()
 
     def add(self, name: str, keys: Sequence[str], callback: Callable[[], Any]) -> None:
         """Bind the first free of some keys, such as ``("N", "J")`` or ``"Ctrl-Shift-N"``."""

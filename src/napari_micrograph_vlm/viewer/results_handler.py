@@ -15,9 +15,11 @@ from ..runs.findings import Finding
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Pool, sentence_of
 from .handler_show import Back, style_of
+from .item_frame import remove_frame
 from .item_places import go_to, plan_region
 from .panel_jobs import PanelJobs
 from .preferences import Preferences, read_preferences
+from .region_view import unwrapped
 from .results_rows import card_of, table_of, title_of, titles_of
 from .run_book import RunBook
 
@@ -105,6 +107,7 @@ class ResultsHandler(QObject):
         self.closed = True
         self._timer.stop()
         self._jobs.close()
+        remove_frame(unwrapped(self.viewer))
         if deleted:
             # The book lives on: Qt undoes only the connections of the view. When the whole
             # program ends, the book may be gone first.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..runs.findings import Finding, Run, Status
+from ..runs.item_names import item_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def table_of(findings: Iterable[Finding], run: Run | None) -> pd.DataFrame:
     questions = () if run is None else run.task.questions[:MOST_QUESTIONS]
     found = list(findings)
     columns: dict[str, Any] = {
-        "item": [name_of(one) for one in found],
+        "item": [item_name(one.item) for one in found],
         "class": [one.final for one in found],
         "probability": [one.probability for one in found],
         "judged": [2 if one.corrected else int(one.reviewed) for one in found],
@@ -69,8 +69,8 @@ def titles_of(run: Run | None, *, skipped: bool) -> dict[str, str]:
     """Return the columns that are shown, and what stands above them."""
     titles = {"item": "Item"}
     if run is None or run.task.label_set is not None:
-        titles.update({"class": "Class", "probability": "Sure"})
-    titles["judged"] = "Seen"
+        titles.update({"class": "Class", "probability": "Probability"})
+    titles["judged"] = "Reviewed"
     for number, question in enumerate(() if run is None else run.task.questions[:MOST_QUESTIONS]):
         titles[f"said {number}"] = question
     if skipped:
@@ -91,38 +91,17 @@ def title_of(run: Run, total: int, where: str) -> tuple[str, str]:
     return where, f"{total} items · {', '.join(asked)} · {run.model} · {run.started[:10]}"
 
 
-def name_of(finding: Finding) -> str:
-    """Return a short name for an item: the file, or what was looked at on the layer."""
-    item = finding.item
-    kind, _, rest = (item.shape_id or "file").partition(":")
-    if kind == "file":
-        first = PurePath(item.source).name or item.source
-    elif kind == "shape":
-        # As napari counts, from 0.
-        first = f"shape {rest.split(':')[1]}" if rest.count(":") > 1 else "shape"
-    elif kind == "label":
-        first = f"object {item.label}"
-    else:
-        first = {"layer": "image", "slice": ""}.get(kind, kind)
-    parts = [first] if first else []
-    if item.plane:
-        parts.append(f"slice {','.join(map(str, item.plane))}")
-    if item.box is not None and kind in ("file", "tile"):
-        parts.append(f"at {item.box[0]}, {item.box[1]}")
-    return " ".join(parts)
-
-
 def card_of(
     finding: Finding, run: Run | None, most: int = 4
 ) -> tuple[str, str, Sequence[tuple[str, float]], float, str]:
     """Return name, place, bars, threshold and text for the card of one item."""
     if finding.status is Status.SKIPPED:
-        return "Skipped", name_of(finding), (), 0.0, finding.error
+        return "Skipped", item_name(finding.item), (), 0.0, finding.error
     name = finding.final
     if finding.corrected and finding.best and finding.corrected != finding.best:
         name = f"{finding.corrected}, not {finding.best}"
     height, width = finding.shape
-    where = f"{name_of(finding)}\n{height} x {width} pixels"
+    where = f"{item_name(finding.item)}\n{height} × {width} pixels"
     bars = sorted(finding.probabilities.items(), key=lambda pair: -pair[1])[:most]
     said = "\n".join(f"{one.question}\n{one.text}" for one in finding.said)
     return name, where, bars, 0.0 if run is None else run.task.threshold, said

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from ..runs.findings import Finding, Run
+from ..runs.findings import Finding
+from ..runs.item_names import item_place
 from ..widgets.class_chooser import NUMBERED
 from ..widgets.review_list import Line
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, sentence_of
 from .handler_show import Back
+from .item_frame import remove_frame
 from .item_places import go_to
 from .keys import KeyBindings
-from .review_rows import Order, ReviewRow, arranged, place_of, rows_of, score_of
+from .region_view import unwrapped
+from .review_rows import Order, ReviewRow, arranged, heading_of, rows_of, score_of, whose
 from .run_book import RunBook
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ReviewHandler"]
 
 NOTHING = "Nothing to review yet: classify regions, run a batch, or open its results."
+GONE = "The image of this item is no longer open."
 ALL_HIDDEN = "Everything here is reviewed."
 
 _BARS = 5
@@ -113,6 +117,7 @@ class ReviewHandler(QObject):
         self._stop_reading()
         self.keys.close(deleted=deleted)
         self.connections.close(deleted=deleted)
+        remove_frame(unwrapped(self.viewer))
         self.book.opened.disconnect(self._opened)
         self.book.changed.disconnect(self._changed)
         if not deleted:
@@ -175,6 +180,7 @@ class ReviewHandler(QObject):
             self.view.messages.inform("There is nothing to take back.")
             return
         key, corrected, reviewed = self._undo.pop()
+        self.view.allow_undo(bool(self._undo))
         if key not in self._rows:
             self.view.messages.warn("The region that was judged last is no longer in this run.")
             return
@@ -185,6 +191,7 @@ class ReviewHandler(QObject):
 
     def _remember(self, row: ReviewRow) -> None:
         self._undo.append((row.key, row.corrected, row.reviewed))
+        self.view.allow_undo(True)
 
     def _go_on(self) -> None:
         """Go to the next region that nobody has looked at."""
@@ -230,6 +237,7 @@ class ReviewHandler(QObject):
         self._pending.clear()
         if journal is not self._journal:
             self._undo.clear()
+            self.view.allow_undo(False)
         self._journal = journal
         run = None if journal is None else journal.run
         labels = None if run is None else run.task.label_set
@@ -352,7 +360,7 @@ class ReviewHandler(QObject):
             picture=finding.thumbnail,
             title=ReviewRow.of(finding).title,
             by=whose(finding),
-            place=place_of(finding.item),
+            place=item_place(finding.item),
             bars=bars,
             threshold=journal.run.task.threshold,
             said=said,
@@ -363,17 +371,10 @@ class ReviewHandler(QObject):
 
     def _arrived(self, key: str, back: Back, sentence: str) -> None:
         if not self.closed and key == self._current and sentence:
-            self.view.messages.warn(sentence)
+            self.view.messages.warn(GONE if sentence == Back.NOTHING.value else sentence)
 
     def _view_deleted(self) -> None:
         self.close(deleted=True)
-
-
-def heading_of(run: Run) -> str:
-    """Say whose findings these are."""
-    labels = run.task.label_set
-    parts = [run.model, "" if labels is None else labels.name]
-    return " · ".join(part for part in parts if part)
 
 
 def line_of(row: ReviewRow) -> Line:
@@ -381,17 +382,3 @@ def line_of(row: ReviewRow) -> Line:
     share = "" if row.share != row.share or row.corrected else f"{100 * row.share:.0f} %"
     mark = "changed" if row.corrected not in ("", row.best) else "agreed" if row.reviewed else ""
     return Line(row.key, row.title, row.place, share, mark)
-
-
-def whose(finding: Finding) -> str:
-    """Say who gave the class that counts, and how sure that is."""
-    if finding.corrected:
-        return f"Corrected; the model said {finding.best}" if finding.best else "Given by a person"
-    seen = "accepted · " if finding.reviewed else ""
-    if finding.probabilities:
-        unsure = "undecided" if finding.uncertainty > 0.8 else ""
-        unsure = "certain" if finding.uncertainty < 0.2 else unsure
-        parts = [f"{seen}{100 * finding.probability:.0f} %", unsure]
-        return " · ".join(part for part in parts if part)
-    sure = finding.said[0].confidence if finding.said else float("nan")
-    return f"{seen}confidence {100 * sure:.0f} %" if sure == sure else seen.strip(" ·")

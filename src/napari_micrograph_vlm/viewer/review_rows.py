@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePath
 
 import numpy as np
 
 from ..intervals import wilson
 from ..results import Classification
-from ..runs.findings import Finding, Status
-from ..runs.items import Item
+from ..runs.findings import Finding, Run, Status
+from ..runs.item_names import item_place
 
-__all__ = ["Order", "ReviewRow", "Score", "arranged", "place_of", "rows_of", "score_of"]
+__all__ = ["Order", "ReviewRow", "Score", "arranged", "heading_of", "rows_of", "score_of", "whose"]
 
 _LONGEST = 60
 _APART = 0.03
@@ -75,7 +74,7 @@ class ReviewRow:
             finding.uncertainty,
             finding.reviewed,
             title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…",
-            place_of(finding.item),
+            item_place(finding.item),
         )
 
 
@@ -143,21 +142,30 @@ def score_of(rows: Sequence[ReviewRow]) -> Score:
         ahead = np.mean([row.uncertainty for row in looked]) - np.mean(
             [row.uncertainty for row in rows]
         )
-        if ahead > _APART:
+        # Where all were right it cannot be higher, and where none was it cannot be lower.
+        if ahead > _APART and right < len(named):
             caution = "Uncertain ones were reviewed first, so over all it is probably higher."
-        elif ahead < -_APART:
+        elif ahead < -_APART and right:
             caution = "Certain ones were reviewed first, so over all it is probably lower."
     return Score(len(looked), len(rows), accuracy, caution)
 
 
-def place_of(item: Item) -> str:
-    """Say where an item lies, in a few words."""
-    parts = [PurePath(item.source).name or item.source]
-    if item.plane:
-        parts.append("slice " + ", ".join(map(str, item.plane)))
-    if item.label is not None:
-        parts.append(f"object {item.label}")
-    elif item.box is not None:
-        y0, x0, y1, x1 = item.box
-        parts.append(f"row {(y0 + y1) // 2}, column {(x0 + x1) // 2}")
-    return " · ".join(parts)
+def heading_of(run: Run) -> str:
+    """Say whose findings these are."""
+    labels = run.task.label_set
+    parts = [run.model, "" if labels is None else labels.name]
+    return " · ".join(part for part in parts if part)
+
+
+def whose(finding: Finding) -> str:
+    """Say who gave the class that counts, and how sure that is."""
+    if finding.corrected:
+        return f"Corrected; the model said {finding.best}" if finding.best else "Given by a person"
+    seen = "accepted · " if finding.reviewed else ""
+    if finding.probabilities:
+        unsure = "undecided" if finding.uncertainty > 0.8 else ""
+        unsure = "certain" if finding.uncertainty < 0.2 else unsure
+        parts = [f"{seen}{100 * finding.probability:.0f} %", unsure]
+        return " · ".join(part for part in parts if part)
+    sure = finding.said[0].confidence if finding.said else float("nan")
+    return f"{seen}confidence {100 * sure:.0f} %" if sure == sure else seen.strip(" ·")

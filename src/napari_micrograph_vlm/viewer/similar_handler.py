@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 
 from ..errors import SourceError
 from ..finding.fields import Field, Fields, Folder
@@ -34,6 +34,7 @@ from .similar_layers import (
     add_candidates,
     look_at,
     map_shown,
+    mark_current,
     move_with,
     placement_on,
     show_map,
@@ -86,6 +87,7 @@ class SimilarHandler(Handler):
             (self.keys.changed, self._name_keys),
         ):
             self.connections.add(signal, callback)
+        self.connections.listen(viewer.layers.events.removed, self._image_removed)
         self.keys.add_together(
             tuple(_KEYS),
             list(zip(*_KEYS.values(), strict=True)),
@@ -155,6 +157,7 @@ class SimilarHandler(Handler):
         self.current = index
         self.view.choose(index)
         self.view.messages.clear()
+        self._mark()
         self._files.stop(self._opening)
         where = hunt.rows[index].candidate.field
         image = hunt.image_of(self.viewer, where)
@@ -269,7 +272,7 @@ class SimilarHandler(Handler):
         row.verdict, row.name = verdict, name
         text, colour = hunt.line(self.current)
         self.view.change_candidate(self.current, text, colour, hunt.note)
-        self.view.allow_again(True)
+        self.view.allow_again(hunt.image() in self.viewer.layers)
         with self.telling():
             for _image, shapes in hunt.open_layers(self.viewer):
                 write_verdicts(shapes, [(self.current + 1, row)])
@@ -277,6 +280,16 @@ class SimilarHandler(Handler):
         following = next((i for i in left if hunt.rows[i].verdict == PROPOSED), None)
         if following is not None:
             self.go(following)
+        else:
+            self._mark()
+
+    def _mark(self) -> None:
+        """Let the current candidate stand out among the others."""
+        hunt = self.hunt
+        if hunt is not None:
+            with self.telling():
+                for _image, shapes in hunt.open_layers(self.viewer):
+                    mark_current(shapes, self.current + 1, hunt.rows)
 
     def _show(self, hunt: Hunt, image: Image, index: int) -> None:
         candidate = hunt.rows[index].candidate
@@ -331,6 +344,7 @@ class SimilarHandler(Handler):
         axes = hunt.axes if path is None else (0, 1)
         shapes = add_candidates(self.viewer, image, axes, rows)
         hunt.layers[path] = ref(image), ref(shapes)
+        self._mark()
         weak_image, weak_shapes = ref(image), ref(shapes)
 
         def moved(event: Any = None) -> None:
@@ -347,6 +361,23 @@ class SimilarHandler(Handler):
                 self.viewer.layers.remove(shapes)
         hunt.layers = {path: pair for path, pair in hunt.layers.items() if path is not None}
 
+    def _image_removed(self, event: Any) -> None:
+        """Hide what was made for an image that is gone, and say so."""
+        hunt, image = self.hunt, event.value
+        if hunt is None or not isinstance(image, Image):
+            return
+        made: list[Layer | None] = [its() for one, its in hunt.layers.values() if one() is image]
+        if not made:
+            return
+        made.append(map_shown(self.viewer, image))
+        shown = [one for one in made if one is not None and one in self.viewer.layers]
+        for layer in shown:
+            layer.visible = False
+        self.view.messages.inform(GONE if not shown else f"{GONE} Their layers were hidden.")
+        if image is hunt.image():
+            self.view.allow_again(False)
+            self.view.allow_judging(any(row.candidate.field.path for row in hunt.rows))
+
     def _folder(self) -> Path | None:
         if self.view.place != FOLDER:
             return None
@@ -361,6 +392,7 @@ class SimilarHandler(Handler):
         hunt = self.hunt
         assert hunt is not None
         self.view.show_candidates([hunt.line(i) for i in range(len(hunt.rows))], hunt.note)
+        self.view.allow_judging(True)
         self.view.allow_again(any(row.verdict != PROPOSED for row in self.rows))
         self._name_keys()
 

@@ -56,13 +56,17 @@ class Hunt:
         """How many candidates there are, and what was said of them."""
         yes, no = (len(self.with_verdict(verdict)) for verdict in (ACCEPTED, REJECTED))
         number = "1 candidate" if len(self.rows) == 1 else f"{len(self.rows)} candidates"
+        if yes or no:
+            number = f"{len(self.rows) - yes - no} new, {yes + no} judged"
         return f"{number} · {yes} accepted · {no} rejected"
 
     def line(self, index: int) -> tuple[str, str]:
         """Return how a candidate is listed: text, and colour (empty: the theme's)."""
         row = self.rows[index]
         where = row.candidate.field
-        text = f"{index + 1}   {row.candidate.similarity:.2f}"
+        y0, x0, y1, x1 = row.candidate.box
+        text = f"{index + 1}   {row.candidate.similarity:.2f}".replace("-", "\u2212")
+        text += f"   row {(y0 + y1) // 2}, column {(x0 + x1) // 2}"
         if where.path is not None:
             text += f"   {where.path.name}"
         elif where.plane:

@@ -36,6 +36,7 @@ __all__ = [
     "corners_of",
     "look_at",
     "map_shown",
+    "mark_current",
     "move_with",
     "placement_on",
     "show_map",
@@ -48,7 +49,11 @@ MAP_NAME = "similarity"
 PROPOSED, ACCEPTED, REJECTED = "proposed", "accepted", "rejected"
 
 COLOURS = {PROPOSED: "#56b4e9", ACCEPTED: "#f0e442", REJECTED: "#999999"}
-"""Okabe and Ito's: told apart by everyone."""
+CURRENT = "#d55e00"
+"""Of the candidate that is looked at; Okabe and Ito's: told apart by everyone."""
+
+_THICKER = 2.5
+"""How much thicker the edge of the current candidate is."""
 
 TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units")
 
@@ -98,6 +103,7 @@ def add_candidates(
     )
     with selection_kept(viewer):
         viewer.layers.append(layer)
+    layer.metadata["edge_width"] = max(size / 25, 0.5)
     layer.feature_defaults = {"rank": 0, "similarity": np.nan, "verdict": "", "class": ""}
     return layer
 
@@ -120,6 +126,25 @@ def write_verdicts(layer: Shapes, rows: Sequence[tuple[int, Row]]) -> None:
     layer.feature_defaults = {name: defaults[name].iloc[0] for name in defaults}
     if not np.array_equal(colours, before):
         layer.edge_color = colours
+
+
+def mark_current(layer: Shapes, current: int, rows: Sequence[Row]) -> None:
+    """Show the candidate of a rank (from 1) with a thick edge and a colour of its own."""
+    if "rank" not in layer.features or not layer.nshapes:
+        return
+    colours, widths = np.array(layer.edge_color), list(layer.edge_width)
+    thin = float(layer.metadata.get("edge_width", min(widths)))
+    before = colours.copy(), list(widths)
+    for i, rank in enumerate(layer.features["rank"]):
+        if not 1 <= int(rank) <= len(rows):
+            continue  # drawn by the user
+        chosen = int(rank) == current
+        colours[i] = _rgba(CURRENT if chosen else COLOURS[rows[int(rank) - 1].verdict])
+        widths[i] = _THICKER * thin if chosen else thin
+    if not np.array_equal(colours, before[0]):
+        layer.edge_color = colours
+    if widths != before[1]:
+        layer.edge_width = widths
 
 
 def corners_of(box: Box, plane: tuple[int, ...], axes: tuple[int, int], ndim: int) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QModelIndex, QRect, Qt, Signal
+from qtpy.QtCore import QEvent, QModelIndex, QRect, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -132,10 +132,6 @@ class ClassList(QWidget):
         self.sentence.setAccessibleName("What the chosen class looks like")
         self.sentence.setTabChangesFocus(True)
         self.sentence.setFixedHeight(2 * self.sentence.fontMetrics().lineSpacing() + 16)
-        # Napari leaves it without a background, and nobody would see that it can be written in.
-        self.sentence.setStyleSheet(
-            "QPlainTextEdit { background-color: rgba(128, 128, 128, 45); border-radius: 2px; }"
-        )
         self.entry = QLineEdit()
         self.entry.setPlaceholderText("New class name")
         self.entry.setToolTip("Write a class name and press return")
@@ -161,6 +157,28 @@ class ClassList(QWidget):
         self.forget.clicked.connect(lambda: self.forget_wanted.emit(self.name))
         self._fill_presets()
         self._use_preset()
+        self._paint_sentence()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (
+            QEvent.Type.StyleChange,
+            QEvent.Type.ParentChange,
+            QEvent.Type.PaletteChange,
+        ):
+            self._paint_sentence()
+
+    def _paint_sentence(self) -> None:
+        # Napari leaves it without a background, and nobody would see that it can be written in;
+        # what a disabled one says would be next to invisible.
+        told = mix(self.palette(), 0.72).name()
+        style = (
+            "QPlainTextEdit { background-color: rgba(128, 128, 128, 45); border-radius: 2px; "
+            f"placeholder-text-color: {told}; }} QPlainTextEdit:disabled {{ color: {told}; }}"
+        )
+        if hasattr(self, "sentence") and style != self.sentence.styleSheet():
+            self.sentence.setStyleSheet(style)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent, QPixmap
-from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QGraphicsOpacityEffect,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .fold import Fold
 from .message_bar import MessageBar
@@ -19,6 +27,12 @@ from .thumbnail import Thumbnail
 __all__ = ["CompareView"]
 
 _SIDE = 72
+
+_STALE = 0.55
+"""How opaque a difference is that is not of the region chosen now."""
+
+_ASK = "Ask the model about both regions together"
+_COMPARE_FIRST = "Compare the region that is chosen now first"
 
 
 class ColourKey(QWidget):
@@ -93,6 +107,8 @@ class CompareView(Panel):
         self.progress = progress_line("Work is going on")
         self.status = PlainLabel(dim=True, small=True)
         self.messages = MessageBar()
+        self.about = PlainLabel(small=True)
+        self.about.setStyleSheet("QLabel { font-size: 8pt; font-weight: 600; }")
         self.result = PlainLabel()
         self.result.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.key = ColourKey(darker, brighter)
@@ -100,7 +116,7 @@ class CompareView(Panel):
         self.show_it.setToolTip("Colour what is darker or brighter than the reference")
         self.show_it.setChecked(True)
         self.question = QuestionBox()
-        self.ask = button("Ask the model", "Ask the model about both regions together")
+        self.ask = button("Ask the model", _ASK)
         self.answer = PlainLabel()
         self.answer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.answer.setToolTip("What the model says of the chosen region and the reference")
@@ -129,7 +145,7 @@ class CompareView(Panel):
     def show_reference(self, pixels: NDArray[np.uint8] | None, text: str) -> None:
         """Show the reference, (H, W) or (H, W, 3) uint8, and where it is from; None: none yet."""
         self.picture.setVisible(pixels is not None)
-        self.compare.setEnabled(pixels is not None)
+        self.allow(compare=pixels is not None)
         if pixels is None:
             self.reference.setText(
                 "No reference yet: choose a good region above, such as the same place on the "
@@ -143,11 +159,32 @@ class CompareView(Panel):
         """Show how both compare; empty: nothing was compared yet."""
         self.result.setText(text)
         self._card.setVisible(bool(text))
+        self.show_about("")
+        self.allow(show=True)
         self.show_answer("")
 
+    def show_about(self, text: str) -> None:
+        """Say of what the difference is where another region is chosen now; empty: it is of it."""
+        self.about.setText(text)
+        self.about.setVisible(bool(text))
+        for label in (self.result, self.answer):
+            effect = QGraphicsOpacityEffect(label)
+            effect.setOpacity(_STALE if text else 1.0)
+            label.setGraphicsEffect(effect if text else None)
+        self.ask.setEnabled(not text)
+        self.ask.setToolTip(_COMPARE_FIRST if text else _ASK)
+
+    def allow(
+        self, *, take: bool | None = None, compare: bool | None = None, show: bool | None = None
+    ) -> None:
+        """Enable what can be done, and disable what cannot; None: as it is."""
+        for part, allowed in ((self.take, take), (self.compare, compare), (self.show_it, show)):
+            if allowed is not None:
+                part.setEnabled(allowed)
+
     def show_answer(self, text: str, note: str = "") -> None:
-        """Show what the model says."""
-        self.answer.setText(text)
+        """Show what the model says, as its words."""
+        self.answer.setText(f"The model says: “{text}”" if text else "")
         self.answer.setVisible(bool(text))
         self.note.setText(note)
         self.note.setVisible(bool(note))
@@ -185,6 +222,7 @@ class CompareView(Panel):
         card.setContentsMargins(0, 0, 0, 0)
         card.setSpacing(6)
         card.addWidget(heading("Difference"))
+        card.addWidget(self.about)
         card.addWidget(self.result)
         ends = QHBoxLayout()
         ends.addWidget(PlainLabel("darker", dim=True, small=True))
@@ -192,7 +230,7 @@ class CompareView(Panel):
         ends.addWidget(PlainLabel("brighter", dim=True, small=True))
         card.addLayout(ends)
         card.addWidget(self.show_it)
-        card.addWidget(heading("What changed?"))
+        card.addWidget(heading("Ask the model what changed"))
         card.addWidget(self.question)
         asking = QHBoxLayout()
         asking.addStretch()

@@ -93,6 +93,7 @@ class FrameModel(QAbstractTableModel):
         super().__init__(parent)
         self._how = dict(texts or {})
         self._frame: pd.DataFrame | None = None
+        self.tips: Mapping[str, str] = {}
         self._titles: dict[str, str] = {}
         self._columns: list[Column] = []
         self._names: list[str] = []
@@ -193,7 +194,8 @@ class FrameModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return title if len(title) <= 40 else title[:39] + "…"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(f"{title}: click to sort")
+            tip = self.tips.get(self._names[section], title)
+            return plain_tip(f"{tip}: click to sort")
         return None
 
     def values(self, name: str) -> Sequence[str]:

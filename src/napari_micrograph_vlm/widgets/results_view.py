@@ -39,7 +39,11 @@ _KINDS = (
     ("corrected", "Corrected"),
 )
 
-_WIDTHS = {"item": 100, "class": 102, "probability": 52, "judged": 72}
+_WIDTHS = {"item": 100, "class": 102, "probability": 82, "judged": 76}
+_TIPS = {
+    "probability": "How probable the class is, as the model has it",
+    "judged": "Whether a person accepted (✓) or corrected the class",
+}
 _FIRST_WIDTH, _MOST_WIDTH = 96, 260
 
 TABLES = "Comma-separated (*.csv);;JSON (*.json);;Parquet (*.parquet)"
@@ -97,6 +101,7 @@ class ResultsView(Panel):
         self.below.setToolTip("Items whose best class is less probable than this are uncertain")
         self._below_label = QLabel("less probable than")
         self.model = FrameModel(texts, self)
+        self.model.tips = _TIPS
         self.table = _Table(self.model)
         self.count = PlainLabel(dim=True, small=True)
         self.card = FindingCard()

@@ -104,6 +104,7 @@ class ReviewView(Panel):
         self.accept.clicked.connect(self.accepted)
         self.undo.clicked.connect(self.undone)
         self.classes.chosen.connect(self.corrected)
+        self.allow_undo(False)
         self.show_nothing()
         self.show_progress(0, 0)
 
@@ -175,6 +176,10 @@ class ReviewView(Panel):
         self._card.show()
         self._allow()
         self.accept.setEnabled(bool(accepts))
+
+    def allow_undo(self, allowed: bool) -> None:
+        """Let the user take something back, where there is something to take back."""
+        self.undo.setEnabled(allowed)
 
     def show_progress(self, done: int, total: int, accuracy: str = "") -> None:
         """Show how far the review has come, and how often the model was right."""

@@ -183,6 +183,11 @@ class SimilarView(Panel):
         """Allow to search again: something was accepted or rejected."""
         self.search_again.setEnabled(allowed)
 
+    def allow_judging(self, allowed: bool) -> None:
+        """Allow to go through the candidates and judge them: their image is open."""
+        for one in (self.previous, self.next, self.accept, self.reject, self.show_map):
+            one.setEnabled(allowed)
+
     def show_keys(self, keys: dict[str, str]) -> None:
         """Name the key of each button, by the button's name; empty: it has none."""
         for name, tip in _TIPS.items():
@@ -249,6 +254,11 @@ class SimilarView(Panel):
         card.setContentsMargins(0, 0, 0, 0)
         card.setSpacing(6)
         card.addWidget(heading("Candidates, most alike first"))
+        card.addWidget(
+            PlainLabel(
+                "Number · likeness (1: the same) · place of its middle", dim=True, small=True
+            )
+        )
         card.addWidget(self.list)
         card.addWidget(self.counts)
         buttons = QGridLayout()
