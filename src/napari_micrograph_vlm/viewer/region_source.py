@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from ..errors import RegionError, SourceError
 from ..regions import Cutout
 from .geometry import Plan, RegionChoice, plan_in_view, plan_outline, plan_regions
+from .item_frame import is_frame
 from .overlays import is_overlay
 from .region_view import ViewState, unwrapped
 from .region_viewers import remember, viewer_with
@@ -130,7 +131,7 @@ def _drawn_in(
         return next((layer for layer in layers if isinstance(layer, Labels)), None)
     if choice in (RegionChoice.WHOLE_LAYER, RegionChoice.CURRENT_VIEW):
         return None
-    shapes = [layer for layer in layers if isinstance(layer, Shapes)]
+    shapes = [one for one in layers if isinstance(one, Shapes) and not is_frame(one)]
     selected = next((layer for layer in shapes if layer.selected_data), None)
     if selected is not None and (selected_only or choice is RegionChoice.SELECTED_SHAPES):
         return selected
