@@ -247,10 +247,10 @@ def test_what_passes_is_tried_again(run, server, fault):
 
 
 def test_a_slow_answer_is_not_waited_for_for_ever(run, server):
-    server.faults = [1.0, 1.0]
+    server.faults = [60.0, 60.0]
     start = time.monotonic()
     assert run(limit=1, timeout=0.1, attempts=2) == []
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 30
     assert "did not answer within 0.1 s" in run.outcome.skipped[0]
 
 
@@ -448,9 +448,8 @@ def test_several_pictures_at_a_time(run, server, folder):
     for i in range(5):
         Image.open(folder / "a.png").save(folder / f"{i}.png")
     server.pause = 0.05
-    start = time.monotonic()
     assert len(run(parallel=8)) == 8
-    assert time.monotonic() - start < 8 * CALLS * 0.05 * 0.6
+    assert 1 < server.most_running <= 8
     assert len(server.requests) == 8 * CALLS
 
 

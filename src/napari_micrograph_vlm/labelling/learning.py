@@ -282,9 +282,6 @@ def places_of(label_set: LabelSet, names: Sequence[str]) -> NDArray[np.intp]:
     return np.array([places[fold(name)] for name in names], np.intp)
 
 
-_places = places_of
-
-
 def _check(label_set: LabelSet, counts: NDArray[np.intp]) -> None:
     """See that there is something to learn, and say what is missing."""
     if np.count_nonzero(counts >= FEWEST) >= 2:
