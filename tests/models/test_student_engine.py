@@ -130,7 +130,7 @@ def test_the_token_that_sees_a_change_has_its_place(
     spot[y - 5 : y + 5, x - 5 : x + 5] = 255
     for image in (plain, spot):
         student._eyes.look(Cutout.of_array(image).read(), tiled, lambda: None)
-    (before, positions, kinds), (after, _, _) = given
+    (before, positions, kinds, *_), (after, *_) = given
     change = (after - before).square().sum(-1)[0]
     for kind in kinds.unique():
         mine = change * (kinds[0] == kind)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import MicrographError, ModelError, SourceError
@@ -62,16 +61,18 @@ class Identity:
 
 
 def packed(source: Source) -> bytes:
-    """Return a source as it is sent to workers.
+    """Return a source as distributed sends what it sends to workers.
 
     Raises
     ------
     SourceError
         If it holds pixels, or belongs to this process alone.
     """
-    pixels: list[pickle.PickleBuffer] = []
+    from distributed.protocol.pickle import dumps
+
+    pixels: list[Any] = []
     try:
-        sent = pickle.dumps(source, protocol=5, buffer_callback=pixels.append)
+        sent: bytes = dumps(source, buffer_callback=pixels.append)  # type: ignore[no-untyped-call]
     except Exception:
         sent = b""
     if not sent or pixels or len(sent) > MOST_BYTES:
@@ -164,9 +165,11 @@ def _loaded(spec: Spec) -> Model:
 
 def _source_of(sent: bytes) -> Source:
     """Return a source as it was before: it keeps files open that further items lie in."""
+    from distributed.protocol.pickle import loads
+
     with _loading:
         if sent not in _sources:
             while len(_sources) > 1:
                 _sources.popitem(last=False)
-            _sources[sent] = pickle.loads(sent)
+            _sources[sent] = loads(sent)  # type: ignore[no-untyped-call]
         return _sources[sent]
