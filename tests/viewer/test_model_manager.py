@@ -24,8 +24,9 @@ from napari_micrograph_vlm.viewer.model_choice import CHANGES, ModelChoice
 from napari_micrograph_vlm.viewer.model_lines import Place, card_of, line_of
 from napari_micrograph_vlm.viewer.models import ModelHolder
 from napari_micrograph_vlm.viewer.preferences import Preferences
+from napari_micrograph_vlm.widgets.boxes import value_of
 from napari_micrograph_vlm.widgets.model_manager import ModelCard
-from napari_micrograph_vlm.widgets.model_picker import ModelPicker, value_of
+from napari_micrograph_vlm.widgets.model_picker import ModelPicker
 from napari_micrograph_vlm.widgets.panel import Panel
 
 pytestmark = pytest.mark.gui

@@ -7,14 +7,14 @@ from dataclasses import replace
 from os import PathLike
 from threading import Event
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import QuestionError
-from ..models.base import Model, ModelInput, eyes_of
+from ..models.base import Model, eyes_of
 from ..models.many import ask_many, classify_many
+from ..models.wrapping import WrappedModel
 from ..regions import Region
 from ..results import Answer, AttentionMap, Classification, Question
 from .label_sets import LabelSet, fold, label_set_of
@@ -26,7 +26,7 @@ __all__ = ["LearntModel"]
 _AT_ONCE = 8
 
 
-class LearntModel:
+class LearntModel(WrappedModel):
     """A model whose :meth:`classify` uses what it was taught; all else is the model's own.
 
     Parameters
@@ -53,11 +53,8 @@ class LearntModel:
 
     def __init__(self, model: Model, learnt: Learnt) -> None:
         check_model(learnt.model, learnt.revision, model)
-        self.model = model
+        super().__init__(model, revision=f"{model.revision}+{learnt.digest}")
         self.learnt = learnt
-        self.name = model.name
-        self.revision = f"{model.revision}+{learnt.digest}"
-        self.device = model.device
 
     @classmethod
     def load(
@@ -70,53 +67,11 @@ class LearntModel:
         wanted = None if label_set is None else label_set_of(label_set)
         return cls(model, Learnt.load(folder, model, wanted))
 
-    def __getattr__(self, name: str) -> Any:
-        """Offer whatever else the model does, such as ``score`` and ``methods``."""
-        if name == "model" or name.startswith("__"):  # while it is being copied
-            raise AttributeError(name)
-        return getattr(self.model, name)
-
-    def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
-        """Return exactly what the model would be given for this region."""
-        return self.model.prepare(region, tiled)
-
-    def suggestions(self) -> Sequence[str]:
-        """Return questions that this model is good at, best first."""
-        return self.model.suggestions()
-
-    def ask(
-        self,
-        question: Question,
-        *,
-        on_text: Callable[[str], None] | None = None,
-        cancel: Event | None = None,
-        max_tokens: int = 48,
-        **options: Any,
-    ) -> Answer:
-        """Answer a question as the model does."""
-        return self.model.ask(
-            question, on_text=on_text, cancel=cancel, max_tokens=max_tokens, **options
-        )
-
     def ask_many(
         self, questions: Sequence[Question], *, max_tokens: int = 48, cancel: Event | None = None
     ) -> list[Answer]:
         """Answer several questions as the model does."""
         return ask_many(self.model, questions, max_tokens=max_tokens, cancel=cancel)
-
-    def features(
-        self,
-        regions: Sequence[Region],
-        *,
-        on_region: Callable[[int], None] | None = None,
-        cancel: Event | None = None,
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return what the model sees; see :class:`..models.base.Sees`."""
-        return eyes_of(self.model).features(regions, on_region=on_region, cancel=cancel)
-
-    def feature_grid(self, region: Region, *, cancel: Event | None = None) -> NDArray[np.float32]:
-        """Return what the model sees at each place; see :class:`..models.base.Sees`."""
-        return eyes_of(self.model).feature_grid(region, cancel=cancel)
 
     def classify(
         self,

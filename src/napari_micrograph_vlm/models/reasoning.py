@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import QuestionError
-from ..labelling.label_sets import LabelSet
-from ..regions import Region
-from ..results import Answer, AttentionMap, Classification, Question, Step, Word
-from .base import Model, ModelInput
+from ..results import Answer, AttentionMap, Question, Step, Word
+from .base import Model
+from .wrapping import WrappedModel
 
 __all__ = ["INSTRUCTION", "ReasonedModel", "Steps", "fold", "read_steps"]
 
@@ -58,7 +57,7 @@ class Steps:
     answer: Span
 
 
-class ReasonedModel:
+class ReasonedModel(WrappedModel):
     """Asks a model to reason, and takes its steps and its final answer apart.
 
     Parameters
@@ -78,24 +77,7 @@ class ReasonedModel:
                 f"The model {model.name} answers in a few words and writes no steps; "
                 "choose a larger one, or ask without steps."
             )
-        self.model = model
-        self.name = f"{model.name}, step by step"
-        self.revision = model.revision
-        self.device = model.device
-
-    def __getattr__(self, name: str) -> Any:
-        """Offer whatever else the model does, such as ``score`` and ``methods``."""
-        if name == "model" or name.startswith("__"):  # while it is being copied
-            raise AttributeError(name)
-        return getattr(self.model, name)
-
-    def prepare(self, region: Region, tiled: bool | None = None) -> ModelInput:
-        """Return exactly what the model would be given for this region."""
-        return self.model.prepare(region, tiled)
-
-    def suggestions(self) -> Sequence[str]:
-        """Return questions that this model is good at, best first."""
-        return self.model.suggestions()
+        super().__init__(model, name=f"{model.name}, step by step")
 
     def ask(
         self,
@@ -132,20 +114,6 @@ class ReasonedModel:
             **options,
         )
         return fold(said, text)
-
-    def classify(
-        self,
-        regions: Sequence[Region],
-        labels: Sequence[str] | LabelSet,
-        *,
-        on_region: Callable[[int], None] | None = None,
-        cancel: Event | None = None,
-        threshold: float = 0.0,
-    ) -> Classification:
-        """Classify as without reasoning: labels are weighed, nothing is written."""
-        return self.model.classify(
-            regions, labels, on_region=on_region, cancel=cancel, threshold=threshold
-        )
 
 
 def fold(said: Answer, question: str) -> Answer:

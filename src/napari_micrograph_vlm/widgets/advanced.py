@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
+from .boxes import narrow_box
 from .fold import Fold
 from .panel import plain_tip
 
@@ -60,13 +61,7 @@ class Advanced(Fold):
 
     def __init__(self) -> None:
         super().__init__("Advanced", "How maps are made, whether answers are checked, which model")
-        self.methods = QComboBox()
-        self.methods.setToolTip(_TIP)
-        self.methods.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.methods.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.methods.setMinimumContentsLength(12)
+        self.methods = narrow_box(_TIP, 12)
         for value, name, tip in METHODS:
             self.methods.addItem(name, value)
             self.methods.setItemData(

@@ -7,24 +7,20 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from .panel import button, plain_tip
+from .boxes import Item, narrow_box, offer, value_of
+from .panel import button
 
 __all__ = ["BatchSource"]
-
-Item = tuple[str, str]
-"""A key, which means nothing here, and the text to show for it."""
 
 KINDS: tuple[Item, ...] = (
     ("shapes", "Every shape of a layer"),
@@ -50,12 +46,12 @@ class BatchSource(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kinds = _combo("What to go through")
+        self.kinds = narrow_box("What to go through")
         for key, text in KINDS:
             self.kinds.addItem(text, key)
-        self.images = _combo("The image to look at")
-        self.drawn = _combo("The layer that holds the shapes or objects")
-        self.axes = _combo("The axis of the stack to go along")
+        self.images = narrow_box("The image to look at")
+        self.drawn = narrow_box("The layer that holds the shapes or objects")
+        self.axes = narrow_box("The axis of the stack to go along")
         self.side = _number("Height and width of a tile in pixels", 16, 16384, 512)
         self.overlap = _number("Pixels that neighbouring tiles share", 0, 4096, 64)
         self.skip_empty = QCheckBox("Skip empty tiles")
@@ -86,17 +82,17 @@ class BatchSource(QWidget):
     @property
     def kind(self) -> str:
         """Key of what to go through."""
-        return str(self.kinds.currentData() or "")
+        return value_of(self.kinds)
 
     @property
     def image_key(self) -> str:
         """Key of the chosen image; empty where there is none."""
-        return str(self.images.currentData() or "")
+        return value_of(self.images)
 
     @property
     def drawn_key(self) -> str:
         """Key of the chosen layer of shapes or objects; empty where there is none."""
-        return str(self.drawn.currentData() or "")
+        return value_of(self.drawn)
 
     @property
     def axis(self) -> int:
@@ -110,16 +106,16 @@ class BatchSource(QWidget):
 
     def set_images(self, items: Sequence[Item], current: str = "") -> None:
         """List the images; ``current`` is chosen where it is among them."""
-        _fill(self.images, items, current or self.image_key, "no image is open")
+        offer(self.images, items, current or None, nothing="no image is open")
 
     def set_drawn(self, items: Sequence[Item], current: str = "") -> None:
         """List the layers with shapes or objects."""
-        _fill(self.drawn, items, current or self.drawn_key, "no such layer: add one")
+        offer(self.drawn, items, current or None, nothing="no such layer: add one")
 
     def set_axes(self, items: Sequence[tuple[int, str]]) -> None:
         """List the axes of the image that one can go along."""
         listed = [(str(axis), text) for axis, text in items]
-        _fill(self.axes, listed, str(self.axis), "the image is no stack")
+        offer(self.axes, listed, str(self.axis), nothing="the image is no stack")
 
     def _changed(self) -> None:
         self._show_rows()
@@ -179,32 +175,9 @@ class BatchSource(QWidget):
                 self._rows[name] = (label, part)
 
 
-def _combo(tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(tip)
-    # A long file name must not widen the dock.
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
-
-
 def _number(tip: str, low: int, high: int, value: int) -> QSpinBox:
     box = QSpinBox()
     box.setToolTip(tip)
     box.setRange(low, high)
     box.setValue(value)
     return box
-
-
-def _fill(combo: QComboBox, items: Sequence[Item], current: str, nothing: str) -> None:
-    combo.blockSignals(True)
-    combo.clear()
-    for key, text in items:
-        combo.addItem(text, key)
-        combo.setItemData(combo.count() - 1, plain_tip(text), Qt.ItemDataRole.ToolTipRole)
-    index = combo.findData(current)
-    combo.setCurrentIndex(index if index >= 0 else (0 if items else -1))
-    combo.setPlaceholderText("" if items else nothing)
-    combo.setEnabled(bool(items))
-    combo.blockSignals(False)

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from .batch_source import BatchSource
+from .boxes import percent_box
 from .class_list import ClassList
 from .destination import destination_label, show_destination
 from .fold import Fold
@@ -59,12 +59,7 @@ class BatchView(Panel):
         self.classify.setToolTip("Give every item one of these classes")
         self.classify.setChecked(True)
         self.classes = ClassList(presets)
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0, 100)
-        self.threshold.setDecimals(0)
-        self.threshold.setSingleStep(5)
-        self.threshold.setSuffix(" %")
-        self.threshold.setToolTip(
+        self.threshold = percent_box(
             "An item whose best class is less probable than this is called unknown"
         )
         self.questions = QPlainTextEdit()

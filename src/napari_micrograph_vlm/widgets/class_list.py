@@ -8,7 +8,6 @@ from qtpy.QtCore import QEvent, QModelIndex, QRect, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
@@ -25,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..labelling.label_sets import LabelClass, LabelSet, fold, label_set_of
+from .boxes import narrow_box
 from .panel import button, mix, plain_tip
 
 __all__ = ["FILES", "OWN", "ClassList"]
@@ -109,12 +109,9 @@ class ClassList(QWidget):
         self._presets = dict(presets)
         self._kept: dict[str, LabelSet] = {}
         self._name = next(iter(self._presets), OWN)
-        self.preset = QComboBox()
-        self.preset.setToolTip("Start from a list of classes; your own lists are below the others")
-        # A long name must not widen the dock.
-        adjust = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        self.preset.setSizeAdjustPolicy(adjust)
-        self.preset.setMinimumContentsLength(8)
+        self.preset = narrow_box(
+            "Start from a list of classes; your own lists are below the others"
+        )
         self.names = _Names()
         self.names.setToolTip(
             "Double-click a name to edit it; paste many at once, one on each line"

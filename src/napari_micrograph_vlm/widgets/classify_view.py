@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
@@ -18,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from ..labelling.label_sets import LabelSet
 from .bars import Bars
+from .boxes import narrow_box, percent_box
 from .class_list import ClassList
 from .destination import destination_label, show_destination
 from .fold import Fold
@@ -62,12 +61,7 @@ class ClassifyView(Panel):
         self.regions = RegionPicker()
         self.thumbnail = Thumbnail()
         self.classes = ClassList(presets)
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0, 100)
-        self.threshold.setDecimals(0)
-        self.threshold.setSingleStep(5)
-        self.threshold.setSuffix(" %")
-        self.threshold.setToolTip(
+        self.threshold = percent_box(
             "A region whose best class is less probable than this is called unknown"
         )
         self.destination = destination_label()
@@ -80,15 +74,10 @@ class ClassifyView(Panel):
         self.results.setToolTip("Choose a region to see its probabilities and where it is")
         self.results.setAccessibleName("Classified regions")
         self.bars = Bars()
-        self.correct = QComboBox()
-        self.correct.setToolTip(
+        self.correct = narrow_box(
             "The class that the chosen region has in truth; it is kept beside the shape, no later "
             "run changes it, and Learn uses it"
         )
-        self.correct.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.correct.setMinimumContentsLength(8)
         self.learn = LearnView()
         self.note = PlainLabel(dim=True, small=True)
         self.restore = button(

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .boxes import narrow_box, offer, value_of
 from .panel import PlainLabel, button, plain_tip, progress_line
 
 __all__ = ["SHAPES", "LearnView", "Matrix"]
@@ -122,11 +123,11 @@ class LearnView(QWidget):
         super().__init__()
         self.start_folder = ""
         """Where the choice of something learnt before begins."""
-        self.source = _combo("Where the examples are")
+        self.source = narrow_box("Where the examples are")
         self.source.addItem("Shapes that have a class", SHAPES)
         self.source.addItem("A folder of pictures", FOLDER)
-        self.column = _combo("The feature of the shapes that holds their class")
-        self.label_as = _combo("The class to give the selected shapes")
+        self.column = narrow_box("The feature of the shapes that holds their class")
+        self.label_as = narrow_box("The class to give the selected shapes")
         self.label = button("Set", "Give the shapes that are selected in the layer this class")
         self.folder = QLineEdit()
         self.folder.setReadOnly(True)
@@ -168,7 +169,7 @@ class LearnView(QWidget):
     @property
     def chosen_column(self) -> str:
         """The feature that holds the classes."""
-        return str(self.column.currentData() or "")
+        return value_of(self.column)
 
     @property
     def uses(self) -> bool:
@@ -177,11 +178,11 @@ class LearnView(QWidget):
 
     def set_columns(self, columns: Sequence[tuple[str, str]], current: str) -> None:
         """List features as (name, words for it); what was chosen stays where it can."""
-        _fill(self.column, columns, self.chosen_column or current)
+        offer(self.column, columns, self.chosen_column or current)
 
     def set_labels(self, names: Sequence[str]) -> None:
         """List the classes that shapes can be given."""
-        _fill(self.label_as, [(name, name) for name in names], self.label_as.currentText())
+        offer(self.label_as, [(name, name) for name in names])
         self.label.setEnabled(bool(names))
 
     def set_folder(self, folder: str) -> None:
@@ -294,20 +295,3 @@ def _group() -> tuple[QWidget, QVBoxLayout]:
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(6)
     return group, column
-
-
-def _combo(tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(tip)
-    # A long name must not widen the dock.
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    return combo
-
-
-def _fill(combo: QComboBox, items: Sequence[tuple[str, str]], current: str) -> None:
-    combo.clear()
-    for key, text in items:
-        combo.addItem(text, key)
-    index = combo.findData(current)
-    combo.setCurrentIndex(max(index, 0) if items else -1)

@@ -23,8 +23,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from .boxes import offer, value_of
 from .message_bar import MessageBar
-from .model_picker import fill, precision_box, value_of
+from .model_picker import precision_box
 from .panel import Panel, PlainLabel, button, heading, plain_tip, primary_button, progress_line
 
 __all__ = ["ModelCard", "ModelLine", "ModelManagerView"]
@@ -129,7 +130,7 @@ class ModelManagerView(Panel):
         super().__init__()
         self.devices = QComboBox()
         self.devices.setToolTip("Where the model will run")
-        fill(self.devices, (("", "Automatic"),))
+        offer(self.devices, (("", "Automatic"),))
         self.precisions = precision_box()
         self.free = PlainLabel(dim=True, small=True)
         self.search = QLineEdit()
@@ -182,7 +183,7 @@ class ModelManagerView(Panel):
 
     def show_devices(self, devices: Sequence[tuple[str, str]], free: str) -> None:
         """Offer devices as (name, label), keeping the choice, and say what memory is free."""
-        fill(self.devices, (("", "Automatic"), *devices))
+        offer(self.devices, (("", "Automatic"), *devices))
         self.free.setText(free)
 
     def show_models(self, lines: Sequence[ModelLine]) -> None:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
-__all__ = ["ModelPicker", "fill", "precision_box", "value_of"]
+from .boxes import narrow_box, offer, value_of
+
+__all__ = ["ModelPicker", "precision_box"]
 
 _PRECISIONS = (
     ("", "Automatic"),
@@ -43,10 +45,10 @@ class ModelPicker(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = _box("Which model answers; the panel “Models” brings more of them here")
-        self.device = _box("Where the model runs")
+        self.model = narrow_box("Which model answers; the panel “Models” brings more of them here")
+        self.device = narrow_box("Where the model runs")
         self.precision = precision_box()
-        fill(self.device, [(name, label) for name, label, there in _PLACES if there])
+        offer(self.device, [(name, label) for name, label, there in _PLACES if there])
         rows = QFormLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         for title, kind, box in (
@@ -65,7 +67,7 @@ class ModelPicker(QWidget):
         precision: str | None,
     ) -> None:
         """Offer models as (name, label) and show what is chosen; None: the default."""
-        fill(self.model, models)
+        offer(self.model, models)
         for box, value in (
             (self.model, model),
             (self.device, device),
@@ -79,27 +81,11 @@ class ModelPicker(QWidget):
 
 def precision_box() -> QComboBox:
     """Return a box to choose how exact a model's numbers are."""
-    box = _box(
+    box = narrow_box(
         "How exact the model's numbers are; fewer bits need less memory and answer a little worse"
     )
-    fill(box, _PRECISIONS)
+    offer(box, _PRECISIONS)
     return box
-
-
-def fill(box: QComboBox, items: Iterable[tuple[str, str]]) -> None:
-    """Offer (value, label) pairs; the choice stays where it is still offered."""
-    before = value_of(box)
-    box.blockSignals(True)
-    box.clear()
-    for value, label in items:
-        box.addItem(label, value)
-    box.setCurrentIndex(max(box.findData(before), 0))
-    box.blockSignals(False)
-
-
-def value_of(box: QComboBox) -> str:
-    """Return the value of the chosen item; empty where there is none."""
-    return str(box.currentData() or "")
 
 
 def _show(box: QComboBox, value: str) -> None:
@@ -109,13 +95,3 @@ def _show(box: QComboBox, value: str) -> None:
         box.addItem(value, value)
     box.setCurrentIndex(box.findData(value))
     box.blockSignals(False)
-
-
-def _box(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    # Long names of models must not widen the panel.
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from .panel import button, plain_tip
+from .boxes import Item, narrow_box, offer, value_of
+from .panel import button
 
 __all__ = ["RegionPicker"]
-
-Item = tuple[str, str]
-"""A key, which means nothing here, and the text to show for it."""
 
 
 class RegionPicker(QWidget):
@@ -31,12 +29,12 @@ class RegionPicker(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.images = _combo("The image to look at")
+        self.images = narrow_box("The image to look at")
         self.pin = button("Pin", "Keep this image, whichever layer is active")
         self.pin.setCheckable(True)
         self.pin.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.choices = _combo("Which part of the image to look at")
-        self.drawn = _combo("The layer whose shapes or labels mark the region")
+        self.choices = narrow_box("Which part of the image to look at")
+        self.drawn = narrow_box("The layer whose shapes or labels mark the region")
         self._drawn_label = QLabel("Drawn in")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -59,17 +57,17 @@ class RegionPicker(QWidget):
     @property
     def image_key(self) -> str:
         """Key of the chosen image; empty where there is none."""
-        return str(self.images.currentData() or "")
+        return value_of(self.images)
 
     @property
     def choice(self) -> str:
         """Key of the chosen kind of region."""
-        return str(self.choices.currentData() or "")
+        return value_of(self.choices)
 
     @property
     def drawn_key(self) -> str:
         """Key of the chosen drawn layer; empty where there is none."""
-        return str(self.drawn.currentData() or "")
+        return value_of(self.drawn)
 
     @property
     def pinned(self) -> bool:
@@ -78,20 +76,16 @@ class RegionPicker(QWidget):
 
     def set_images(self, items: Sequence[Item], current: str = "") -> None:
         """List the images; ``current`` is chosen where it is among them."""
-        _fill(self.images, items, current or self.image_key)
-        self.images.setPlaceholderText("" if items else "no image is open")
-        self.images.setEnabled(bool(items))
+        offer(self.images, items, current or None, nothing="no image is open")
         self.pin.setEnabled(bool(items))
 
     def set_choices(self, items: Sequence[Item], current: str = "") -> None:
         """List the kinds of region."""
-        _fill(self.choices, items, current or self.choice)
+        offer(self.choices, items, current or None)
 
     def set_drawn(self, items: Sequence[Item], current: str = "") -> None:
         """List the layers that regions can be drawn in."""
-        _fill(self.drawn, items, current or self.drawn_key)
-        self.drawn.setPlaceholderText("" if items else "no such layer: add one")
-        self.drawn.setEnabled(bool(items))
+        offer(self.drawn, items, current or None, nothing="no such layer: add one")
 
     def show_drawn(self, visible: bool) -> None:
         """Show the drawn layer only where the kind of region needs one."""
@@ -107,24 +101,3 @@ class RegionPicker(QWidget):
 
     def _show_pin(self, pinned: bool) -> None:
         self.pin.setText("Pinned" if pinned else "Pin")
-
-
-def _combo(tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(tip)
-    # A long file name must not widen the dock.
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
-
-
-def _fill(combo: QComboBox, items: Sequence[Item], current: str) -> None:
-    combo.blockSignals(True)
-    combo.clear()
-    for key, text in items:
-        combo.addItem(text, key)
-        combo.setItemData(combo.count() - 1, plain_tip(text), Qt.ItemDataRole.ToolTipRole)
-    index = combo.findData(current)
-    combo.setCurrentIndex(index if index >= 0 else (0 if items else -1))
-    combo.blockSignals(False)

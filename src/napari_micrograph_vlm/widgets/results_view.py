@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QTableView,
 )
 
+from .boxes import narrow_box
 from .finding_card import FindingCard
 from .frame_model import FrameModel, Keep
 from .message_bar import MessageBar
@@ -89,8 +89,8 @@ class ResultsView(Panel):
         self.search.setPlaceholderText("Search")
         self.search.setToolTip("Show only rows that hold this text")
         self.search.setClearButtonEnabled(True)
-        self.classes = _box("Show only items of this class", 8)
-        self.kinds = _box("Which items to show", 8)
+        self.classes = narrow_box("Show only items of this class")
+        self.kinds = narrow_box("Which items to show")
         for key, text in _KINDS:
             self.kinds.addItem(text, key)
         self.below = QDoubleSpinBox()
@@ -379,12 +379,3 @@ def ask_to_open(parent: Any, title: str, kinds: str) -> str:
 def ask_to_save(parent: Any, title: str, name: str, kinds: str) -> str:
     """Ask for a file to write; empty where the user wants none."""
     return str(QFileDialog.getSaveFileName(parent, title, name, kinds)[0])
-
-
-def _box(tip: str, least: int) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    # A long class name must not widen the dock.
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(least)
-    return box

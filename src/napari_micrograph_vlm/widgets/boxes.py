@@ -1,0 +1,66 @@
+"""Drop-down lists whose texts have keys, and numbers in per cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy
+
+from .panel import plain_tip
+
+__all__ = ["Item", "narrow_box", "offer", "percent_box", "value_of"]
+
+Item = tuple[str, str]
+"""A key, which means nothing here, and the text to show for it."""
+
+
+def narrow_box(tip: str, least: int = 8) -> QComboBox:
+    """Return a drop-down list that a long name does not make wider than ``least`` letters."""
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(least)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def offer(
+    box: QComboBox, items: Iterable[Item], current: str | None = None, *, nothing: str | None = None
+) -> None:
+    """List (key, text) pairs without telling anybody.
+
+    Parameters
+    ----------
+    current : str, optional
+        The key that is chosen where it is among them, else the first; by default it stays.
+    nothing : str, optional
+        What is written where there are none; the list is greyed then.
+    """
+    current = value_of(box) if current is None else current
+    box.blockSignals(True)
+    box.clear()
+    for key, text in items:
+        box.addItem(text, key)
+        box.setItemData(box.count() - 1, plain_tip(text), Qt.ItemDataRole.ToolTipRole)
+    box.setCurrentIndex(max(box.findData(current), 0) if box.count() else -1)
+    if nothing is not None:
+        box.setPlaceholderText("" if box.count() else nothing)
+        box.setEnabled(bool(box.count()))
+    box.blockSignals(False)
+
+
+def value_of(box: QComboBox) -> str:
+    """Return the key of the chosen item; empty where there is none."""
+    return str(box.currentData() or "")
+
+
+def percent_box(tip: str) -> QDoubleSpinBox:
+    """Return a box for a share, from 0 to 100 %."""
+    box = QDoubleSpinBox()
+    box.setRange(0, 100)
+    box.setDecimals(0)
+    box.setSingleStep(5)
+    box.setSuffix(" %")
+    box.setToolTip(tip)
+    return box
