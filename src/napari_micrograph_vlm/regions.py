@@ -20,6 +20,8 @@ from .errors import RegionError
 if TYPE_CHECKING:
     from weakref import ReferenceType
 
+    from .readers.metadata import Instrument
+
 __all__ = ["Box", "Cutout", "Placement", "Region", "clip_box", "polygon_mask", "to_unit_range"]
 
 Box = tuple[int, int, int, int]
@@ -81,6 +83,15 @@ class Region:
         Name of the layer or file.
     placement : Placement or None
         The place on a napari layer; None for regions of files and arrays.
+    instrument : Instrument or None
+        How the micrograph was taken, where that is known.
+    scale_from : str
+        Where ``pixel_size`` is from, as the user reads it: ``"the file"``, ``"the scale bar"``.
+        Empty where nobody knows.
+    scale_error : float or None
+        Relative standard uncertainty of ``pixel_size``; None where it is not known.
+    label : str
+        What to call it among several, such as ``"slice 12"``.
     """
 
     pixels: NDArray[np.float32]
@@ -90,6 +101,10 @@ class Region:
     unit: str = "pixel"
     source: str = "array"
     placement: Placement | None = None
+    instrument: Instrument | None = None
+    scale_from: str = ""
+    scale_error: float | None = None
+    label: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -142,6 +157,8 @@ class Cutout:
     mask_of : callable or None
         ``mask_of((H, W))`` gives the region's mask on a grid of that shape over ``box``, where
         the region came from a Labels layer instead of an outline.
+    pixel_size, unit, source, placement, instrument, scale_from, scale_error, label
+        As in :class:`Region`.
     """
 
     array: Any
@@ -157,6 +174,10 @@ class Cutout:
     unit: str = "pixel"
     source: str = "array"
     placement: Placement | None = None
+    instrument: Instrument | None = None
+    scale_from: str = ""
+    scale_error: float | None = None
+    label: str = ""
 
     @classmethod
     def of_array(
@@ -167,6 +188,10 @@ class Cutout:
         source: str = "array",
         pixel_size: tuple[float, float] | None = None,
         unit: str = "pixel",
+        instrument: Instrument | None = None,
+        scale_from: str = "",
+        scale_error: float | None = None,
+        label: str = "",
     ) -> Cutout:
         """Cut a window out of a plain 2-D or RGB array.
 
@@ -210,6 +235,10 @@ class Cutout:
             source=source,
             pixel_size=pixel_size,
             unit=unit,
+            instrument=instrument,
+            scale_from=scale_from,
+            scale_error=scale_error,
+            label=label,
         )
 
     def read(self) -> Region:
@@ -256,6 +285,10 @@ class Cutout:
             self.unit,
             self.source,
             self.placement,
+            self.instrument,
+            self.scale_from,
+            self.scale_error,
+            self.label,
         )
 
 

@@ -39,6 +39,10 @@ class Instrument:
         As the instrument states it.
     detector : str or None
         Such as ``"InLens"``.
+    dwell_time_us : float or None
+        How long the beam stays on a pixel, in microseconds.
+    stage_tilt_deg : float or None
+        Tilt of the stage in degrees.
     date : str or None
         Date, or date and time, ISO 8601, in the instrument's own time zone.
     raw : mapping
@@ -50,20 +54,14 @@ class Instrument:
     working_distance_mm: float | None = None
     magnification: float | None = None
     detector: str | None = None
+    dwell_time_us: float | None = None
+    stage_tilt_deg: float | None = None
     date: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is known, without ``raw`` and without the Nones."""
-        known = {
-            "maker": self.maker,
-            "voltage_kv": self.voltage_kv,
-            "working_distance_mm": self.working_distance_mm,
-            "magnification": self.magnification,
-            "detector": self.detector,
-            "date": self.date,
-        }
-        return {name: value for name, value in known.items() if value is not None}
+        return {n: v for n, v in vars(self).items() if n != "raw" and v is not None}
 
 
 @dataclass(frozen=True)

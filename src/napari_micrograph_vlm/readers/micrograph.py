@@ -13,10 +13,30 @@ from numpy.typing import NDArray
 from ..errors import SourceError
 from .metadata import Instrument
 
-__all__ = ["MicrographFile", "read_micrograph"]
+__all__ = ["Axis", "MicrographFile", "read_micrograph"]
 
 _TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One of the axes before rows and columns.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"z"``, ``"time"`` or ``"frame"``.
+    length : int
+        How many planes lie along it.
+    step, unit : float, str
+        Distance of two planes; ``1.0`` and ``"pixel"`` where it is not known.
+    """
+
+    name: str
+    length: int
+    step: float = 1.0
+    unit: str = "pixel"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +45,8 @@ class MicrographFile:
 
     Attributes
     ----------
-    array : (H, W) or (H, W, 3) array-like
-        The pixels; of a large TIFF a lazy array that reads what is indexed.
+    array : (..., H, W) or (..., H, W, 3) array-like
+        The pixels; of a large file a lazy array that reads what is indexed.
     name : str
         File name without its suffix.
     path : Path
@@ -39,6 +59,14 @@ class MicrographFile:
         How it was taken.
     pages : int
         Number of pictures in the file; ``array`` is one of them.
+    outer : tuple of Axis
+        The axes of ``array`` before rows and columns; empty for one picture.
+    levels : tuple of array-like
+        Smaller versions of ``array`` in the file, largest first.
+    contrast_limits : (float, float) or None
+        What the file says is to be shown as black and white.
+    scale_from, scale_error
+        As in :class:`.regions.Region`.
     """
 
     array: Any
@@ -48,11 +76,16 @@ class MicrographFile:
     unit: str = "pixel"
     instrument: Instrument = field(default_factory=Instrument)
     pages: int = 1
+    outer: tuple[Axis, ...] = ()
+    levels: tuple[Any, ...] = ()
+    contrast_limits: tuple[float, float] | None = None
+    scale_from: str = ""
+    scale_error: float | None = None
 
     @property
     def is_rgb(self) -> bool:
         """Whether the pixels have three colour channels."""
-        return len(self.array.shape) == 3
+        return len(self.array.shape) == 3 + len(self.outer)
 
     def to_layer(self) -> tuple[Any, dict[str, Any], str]:
         """Return the micrograph as napari layer data: array, keywords, ``"image"``."""
