@@ -1,9 +1,13 @@
-"""Micrographs from files: PNG, JPEG and TIFF."""
+"""Micrographs from files of every kind: the one way in."""
 
 from __future__ import annotations
 
+import math
+import operator
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
+from .formats import HEAD, Format, check_installed, format_of
+from .limits import check_claim, ordinary_path
 from .metadata import Instrument
+from .placing import placing
+from .planes import plane_of
 
-__all__ = ["Axis", "MicrographFile", "read_micrograph"]
+__all__ = ["Axis", "MicrographFile", "read_micrograph", "read_pictures"]
 
 _TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_PICTURES = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "TGA", "PCX", "SGI")
+"""What Pillow may open: it would hand PostScript to another program, which runs it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class MicrographFile:
     instrument : Instrument
         How it was taken.
     pages : int
-        Number of pictures in the file; ``array`` is one of them.
+        Number of planes in the file; ``array`` is one or more of them.
     outer : tuple of Axis
         The axes of ``array`` before rows and columns; empty for one picture.
     levels : tuple of array-like
@@ -87,34 +98,96 @@ class MicrographFile:
         """Whether the pixels have three colour channels."""
         return len(self.array.shape) == 3 + len(self.outer)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.array.shape[len(self.outer) :][:2]
+        return int(height), int(width)
+
+    @property
+    def planes(self) -> int:
+        """Number of planes in ``array``; 1 for one picture."""
+        return math.prod(axis.length for axis in self.outer)
+
+    def plane(self, index: int | Sequence[int] = 0) -> MicrographFile:
+        """Return one plane, not read yet where the array is lazy.
+
+        Parameters
+        ----------
+        index : int or sequence of int
+            One number for each of ``outer``; or one for all, counted so that the last axis runs
+            fastest.
+
+        Raises
+        ------
+        SourceError
+            If there is no such plane.
+        """
+        place = _place(index, tuple(axis.length for axis in self.outer))
+        if place is None:
+            lengths = " x ".join(str(axis.length) for axis in self.outer) or "1"
+            raise SourceError(f"{self.path} holds {lengths} planes, none of number {index}.")
+        levels = tuple(plane_of(level, _nearest(place, self, level)) for level in self.levels)
+        return replace(self, array=plane_of(self.array, place), outer=(), levels=levels)
+
     def to_layer(self) -> tuple[Any, dict[str, Any], str]:
-        """Return the micrograph as napari layer data: array, keywords, ``"image"``."""
-        keywords: dict[str, Any] = {
-            "name": self.name,
-            "rgb": self.is_rgb,
-            "metadata": {
-                "path": str(self.path),
-                "instrument": self.instrument.to_dict(),
-                "raw": dict(self.instrument.raw),
-            },
+        """Return the micrograph as napari layer data: array, keywords, ``"image"``.
+
+        Of a file with smaller versions of its picture the array is a list of all of them.
+        """
+        metadata: dict[str, Any] = {
+            "path": str(self.path),
+            "instrument": self.instrument.to_dict(),
+            "raw": dict(self.instrument.raw),
         }
+        if self.pixel_size is not None and self.scale_from:
+            metadata["scale_from"] = self.scale_from
+            metadata["scale_error"] = self.scale_error
+        keywords: dict[str, Any] = {"name": self.name, "rgb": self.is_rgb, "metadata": metadata}
         if not self.is_rgb:
             keywords["colormap"] = "gray"
-        if self.pixel_size is not None:
-            keywords["scale"] = self.pixel_size
-            keywords["units"] = (self.unit, self.unit)
-        return self.array, keywords, "image"
+            limits = self.contrast_limits
+            if limits is not None and all(map(math.isfinite, limits)) and limits[0] < limits[1]:
+                keywords["contrast_limits"] = limits
+        keywords.update(placing(self.pixel_size, self.unit, self.shape, self.outer))
+        if not self.levels:
+            return self.array, keywords, "image"
+        return [self.array, *self.levels], {**keywords, "multiscale": True}, "image"
 
 
-def read_micrograph(path: str | Path, page: int = 0) -> MicrographFile:
-    """Read a PNG, JPEG or TIFF file.
+def _place(index: int | Sequence[int], lengths: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return an index on each axis; None where there is no such plane."""
+    if isinstance(index, Sequence):
+        place = tuple(operator.index(i) for i in index)
+        inside = len(place) == len(lengths) and all(
+            0 <= i < n for i, n in zip(place, lengths, strict=True)
+        )
+        return place if inside else None
+    number = operator.index(index)
+    if not 0 <= number < math.prod(lengths):
+        return None
+    return tuple(int(i) for i in np.unravel_index(number, lengths)) if lengths else ()
+
+
+def _nearest(place: tuple[int, ...], file: MicrographFile, level: Any) -> tuple[int, ...]:
+    """Return the plane of a smaller version that shows a plane."""
+    return tuple(
+        min(i * int(n) // axis.length, int(n) - 1)
+        for i, n, axis in zip(place, level.shape, file.outer, strict=False)
+    )
+
+
+def read_micrograph(path: str | Path, page: int | None = None) -> MicrographFile:
+    """Read a file of any of the formats of :mod:`.formats`, a TIFF, PNG or JPEG.
 
     Parameters
     ----------
     path : path
         The file.
-    page : int
-        Which page of a TIFF of several, from 0.
+    page : int, optional
+        Which plane of a file of several, from 0, counted through all that is in it: it is given
+        as one picture. Default: the file as it is, a stack where it holds one; of several
+        pictures that are unlike each other (see :func:`read_pictures`) the first.
 
     Returns
     -------
@@ -124,28 +197,67 @@ def read_micrograph(path: str | Path, page: int = 0) -> MicrographFile:
     Raises
     ------
     SourceError
-        If there is no such file or page, or it holds no picture that can be read.
+        If there is no such file or page, it holds no picture that can be read, or a package that
+        reads it is not installed.
     """
-    path = Path(path).expanduser()
+    path = ordinary_path(path)
+    kind = _format(path)
+    if kind is not None:
+        found: MicrographFile = _backend(path, kind).read(path, page, kind)
+        return found
     head = _head(path)
     if head.startswith(_TIFF_MAGIC) or path.suffix.lower() in _TIFF_SUFFIXES:
-        from .tiff import read_tiff
+        from .tiff import open_tiff
 
-        found = read_tiff(path, page)
-        if found is not None:
-            array, calibration, pages = found
-            size = calibration.pixel_size_nm
-            unit = "pixel" if size is None else "nm"
-            return MicrographFile(array, path.stem, path, size, unit, calibration.instrument, pages)
+        return open_tiff(path, page)
     if page:
         raise SourceError(f"{path} holds 1 picture, none of number {page}.")
-    return MicrographFile(_read_with_pillow(path), path.stem, path)
+    return _plain_picture(path)
+
+
+def read_pictures(path: str | Path) -> list[MicrographFile]:
+    """Read all of a file: one picture or stack, or several that are unlike each other.
+
+    Several are the detectors of a Velox file, the images of a DigitalMicrograph file, or scenes.
+
+    Raises
+    ------
+    SourceError
+        As :func:`read_micrograph`.
+    """
+    path = ordinary_path(path)
+    kind = _format(path)
+    if kind is None:
+        return [read_micrograph(path)]
+    found: list[MicrographFile] = _backend(path, kind).read_all(path, kind)
+    return found
+
+
+def _format(path: Path) -> Format | None:
+    """Return the format of a file or folder; None of plain pictures, TIFF and the unknown.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be opened, or is empty.
+    """
+    if path.is_dir():
+        kind = format_of(path)
+        return kind if kind is not None and kind.folder else None
+    head = _head(path)
+    kind = format_of(path, head)
+    return None if kind is None or kind.folder else kind
+
+
+def _backend(path: Path, kind: Format) -> Any:
+    check_installed(path, kind)
+    return import_module(f".{kind.backend}", __package__)
 
 
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(HEAD)
     except FileNotFoundError:
         raise SourceError(f"There is no file {path}.") from None
     except IsADirectoryError:
@@ -157,6 +269,25 @@ def _head(path: Path) -> bytes:
     return head
 
 
+def _plain_picture(path: Path) -> MicrographFile:
+    """Read a PNG, JPEG and the like; some microscopes write a text file beside it."""
+    from .vendors.side_files import side_calibration
+
+    array = _read_with_pillow(path)
+    beside = side_calibration(path, array.shape[1])
+    size = None if beside is None else beside.pixel_size_nm
+    return MicrographFile(
+        array,
+        path.stem,
+        path,
+        size,
+        "pixel" if size is None else "nm",
+        Instrument() if beside is None else beside.instrument,
+        scale_from="" if size is None else "the file",
+        scale_error=None if beside is None or size is None else beside.pixel_size_error,
+    )
+
+
 def _read_with_pillow(path: Path) -> NDArray[Any]:
     from PIL import Image, UnidentifiedImageError
 
@@ -164,7 +295,9 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         with warnings.catch_warnings():
             # A whole wafer is larger than what Pillow takes for an attack.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=_PICTURES) as image:
+                channels = len(image.getbands())
+                check_claim(path, (image.height, image.width, channels), _type_of(image))
                 return _pixels(image)
     except UnidentifiedImageError:
         raise SourceError(
@@ -174,6 +307,10 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         raise SourceError(f"{path} is too large a picture; save it as TIFF.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
+
+
+def _type_of(image: Any) -> type:
+    return np.int32 if image.mode in ("I", "F") else np.uint8
 
 
 def _pixels(image: Any) -> NDArray[Any]:
