@@ -91,11 +91,14 @@ def test_grey_palette(tmp_path):
     np.testing.assert_array_equal(read_micrograph(tmp_path / "a.tif").array, 255 - GREY)
 
 
-def test_first_of_several_pages(tmp_path):
+def test_several_pages_are_a_stack_and_one_of_them_a_picture(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY, 255 - GREY]), photometric="minisblack")
-    file = read_micrograph(tmp_path / "a.tif")
-    np.testing.assert_array_equal(file.array, GREY)
-    assert file.pages == 2
+    stack, page = read_micrograph(tmp_path / "a.tif"), read_micrograph(tmp_path / "a.tif", 1)
+    np.testing.assert_array_equal(stack.array, [GREY, 255 - GREY])
+    assert [(axis.name, axis.length) for axis in stack.outer] == [("frame", 2)]
+    np.testing.assert_array_equal(page.array, 255 - GREY)
+    assert page.outer == ()
+    assert stack.pages == page.pages == 2
 
 
 def test_lzw_needs_no_other_package(tmp_path):

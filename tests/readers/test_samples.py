@@ -26,6 +26,8 @@ def test_nanoporous_gold_is_calibrated():
         "working_distance_mm": 6.2,
         "magnification": 500_000.0,
         "detector": "InLens",
+        "dwell_time_us": 0.1,
+        "stage_tilt_deg": 0.0,
         "date": "2016-07-11T15:54:11",
     }
 

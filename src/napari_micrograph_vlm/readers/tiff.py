@@ -1,10 +1,11 @@
-"""One page of a TIFF file, its pixel size and its instrument settings."""
+"""TIFF files: their pixels, axes, smaller versions, pixel size and instrument settings."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +13,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
-from . import zeiss
-from .metadata import Calibration, Instrument, to_nanometres
-from .micrograph import drop_equal_channels, one_line
+from .limits import check_claim
+from .metadata import Calibration, Instrument
+from .micrograph import Axis, MicrographFile, drop_equal_channels, one_line
+from .tiff_claims import all_pages, check_page
+from .tiff_described import described
+from .tiff_lazy import LazyTiff, Where, finished, finished_shape
+from .tiff_pillow import PillowPages, needs_codec
+from .tiff_series import levels_of, outer_axes, outer_count, series_of
+from .vendors import cameras, fei, side_files, tescan, zeiss
 
-__all__ = ["PARSERS", "LazyPage", "read_tiff"]
+__all__ = ["LAZY_ABOVE", "PARSERS", "open_tiff", "plane_count", "read_tiff"]
 
 LAZY_ABOVE = 64 * 2**20
-"""A page with more bytes than this is read piece by piece."""
+"""Pixels of more bytes than this are read piece by piece."""
 
-PARSERS: Mapping[int, Callable[[Mapping[str, Any]], Calibration]] = {zeiss.TAG: zeiss.parse_zeiss}
+PARSERS: Mapping[int, Callable[[Any], Calibration]] = {
+    zeiss.TAG: zeiss.parse_zeiss,
+    **dict.fromkeys(fei.TAGS, fei.parse_fei),
+    tescan.TAG: tescan.parse_tescan,
+    cameras.TVIPS_TAG: cameras.parse_tvips,
+    **dict.fromkeys(cameras.SIS_TAGS, cameras.parse_sis),
+}
 """TIFF tag of a maker -> what turns its value into a calibration."""
 
 _log = logging.getLogger(__name__)
 
 
-def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int] | None:
-    """Read one page of a TIFF file; the calibration is that of the first.
+def open_tiff(path: Path, page: int | None = None) -> MicrographFile:
+    """Read a TIFF file.
 
     Parameters
     ----------
     path : Path
         The file.
-    number : int
-        Which page, from 0.
+    page : int, optional
+        Which plane, from 0; by default the file as a whole, with its axes before rows and
+        columns.
 
     Returns
     -------
-    (array, Calibration, int) or None
-        Pixels, calibration, number of pages. None where the page is packed in a way that
-        tifffile needs another package for; Pillow may know it.
+    MicrographFile
+        Pixels that tifffile cannot unpack are unpacked by Pillow, where that can.
 
     Raises
     ------
     SourceError
-        If the file is damaged, or has no such page, or that is not a 2-D picture.
+        If the file is damaged, or has no such plane, or its pages are no pictures.
     """
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as tiff:
-            pages = len(tiff.pages)
-            if number and number >= pages:
-                raise SourceError(f"{path} holds {pages} pictures, none of number {number}.")
-            page: Any = tiff.pages[number]
-            calibration = _calibration(tiff)
-            try:
-                array = _pixels(path, page, number)
-            except (ValueError, ImportError) as error:
-                if "imagecodecs" in str(error):
-                    _log.debug("%s: %s", path, error)
-                    return None
-                raise
-            return array, calibration, pages
+        with all_pages(path), tifffile.TiffFile(path) as tiff:
+            found = _opened(path, tiff, page)
+        return found
     except SourceError:
         raise
     except Exception as error:
@@ -72,95 +74,157 @@ def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int] | Non
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
 
 
-def _pixels(path: Path, page: Any, number: int) -> Any:
-    axes, shape = page.axes, page.shape
-    if 0 in shape or axes not in ("YX", "YXS", "SYX"):
+def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int]:
+    """Read one plane of a TIFF file; the calibration is that of the first.
+
+    Returns
+    -------
+    (array, Calibration, int)
+        Pixels, calibration, number of planes.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_tiff`.
+    """
+    file = open_tiff(path, number)
+    return file.array, Calibration(file.instrument, file.pixel_size, file.scale_error), file.pages
+
+
+def plane_count(path: Path) -> int:
+    """Return how many planes like the first a TIFF holds, without reading pixels.
+
+    Raises
+    ------
+    Exception
+        Of many kinds, where the file is damaged.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = series_of(tiff)
+        if series is not None and series.kind not in ("generic", "uniform", ""):
+            return max(math.prod(int(n) for n in series.shape[: outer_count(series)]), 1)
+        first, alike = tiff.pages.first, 0
+        for page in tiff.pages:  # type: ignore[attr-defined,unused-ignore]
+            if page.shape != first.shape or page.dtype != first.dtype:
+                break
+            alike += 1
+        return max(alike, 1)
+
+
+def _opened(path: Path, tiff: Any, page: int | None) -> MicrographFile:
+    series = series_of(tiff)
+    outer = () if series is None else tuple(int(n) for n in series.shape[: outer_count(series)])
+    planes = math.prod(outer)
+    # Of OME and ImageJ files the planes are counted, of others the pages that they are made of.
+    kind = "generic" if series is None else series.kind
+    by_plane = kind not in ("generic", "uniform", "")
+    if by_plane or kind == "uniform":
+        pages = planes
+    else:
+        pages = max(sum(not each.is_reduced for each in tiff.pages), 1)
+    if page is not None and not 0 <= page < max(pages, len(tiff.pages)):
+        raise SourceError(f"{path} holds {pages} pictures, none of number {page}.")
+    words = described(tiff)
+    calibration = _calibration(path, tiff, words.calibration)
+    levels: tuple[Any, ...] = ()
+    axes: tuple[Axis, ...] = ()
+    if series is not None and (page is None or (page < planes and (by_plane or planes == 1))):
+        chosen = outer if page is None else ()
+        source: Any = series if page is None or planes == 1 else series[page]
+        if source is None:
+            raise SourceError(f"{path} lies in several files, of which some are missing.")
+        levels = levels_of(path, tiff, series, chosen, page or 0)
+        if page is None:
+            axes = outer_axes(series, words.steps)
+        where, keyframe = Where(first=page or 0), series.keyframe
+    else:
+        source, chosen = tiff.pages[page or 0], ()
+        where, keyframe = Where(page or 0), source.keyframe
+    try:
+        array = _pixels(path, source, keyframe, where, chosen)
+    except Exception as error:
+        if not needs_codec(error):
+            raise
+        _log.debug("%s: %s", path, error)
+        if chosen or source is series:
+            alike = [series[plane] for plane in range(planes)]
+        else:
+            alike = [source]
+        array, levels = _through_pillow(path, alike, chosen), ()
+    size = calibration.pixel_size_nm
+    return MicrographFile(
+        array,
+        path.stem,
+        path,
+        size,
+        "pixel" if size is None else "nm",
+        calibration.instrument,
+        pages,
+        outer=axes,
+        levels=levels,
+        contrast_limits=words.contrast_limits,
+        scale_from="" if size is None else "the file",
+        scale_error=None if size is None else calibration.pixel_size_error,
+    )
+
+
+def _pixels(path: Path, source: Any, keyframe: Any, where: Where, outer: tuple[int, ...]) -> Any:
+    """Return the pixels of a page or a series, lazily where they are many."""
+    if 0 in keyframe.shape or keyframe.axes not in ("YX", "YXS", "SYX"):
+        number = (where.page if where.page is not None else where.first) + 1
         raise SourceError(
-            f"Page {number + 1} of {path} has shape {tuple(shape)}, which is no micrograph."
+            f"Page {number} of {path} has shape {tuple(keyframe.shape)}, which is no micrograph."
         )
-    plain = axes == "YX" and page.photometric not in (0, 3)
-    if page.nbytes > LAZY_ABOVE and plain:
-        lazy = _lazy(path, page, number)
-        if lazy is not None:
-            return lazy
-    array: NDArray[Any] = np.asarray(page.asarray())
-    if array.dtype.kind == "c":
+    if np.dtype(keyframe.dtype).kind == "c":
         raise SourceError(f"The pixels of {path} are complex numbers, which cannot be shown.")
-    if page.photometric == 0:  # WhiteIsZero
-        array = ~array if array.dtype.kind in "bu" else -array
-    if page.photometric == 3 and page.colormap is not None:
-        # The colour map holds 16 bits a channel.
-        array = (np.moveaxis(page.colormap, 0, -1) >> 8).astype(np.uint8)[array]
-    elif axes == "SYX":
-        array = np.moveaxis(array, 0, -1)
-    if array.ndim == 3:
-        array = array[..., 0] if array.shape[-1] < 3 else drop_equal_channels(array[..., :3])
+    check_page(path, keyframe)
+    if math.prod(outer) * keyframe.nbytes > LAZY_ABOVE and (outer or _in_parts(keyframe)):
+        lazy = LazyTiff(path, where, outer, keyframe)
+        lazy[(0,) * len(outer) + (slice(0, 1), slice(0, 1))]  # says now if it cannot be unpacked
+        return lazy
+    check_claim(path, (*outer, *keyframe.shape), keyframe.dtype)
+    stored = np.asarray(source.asarray())
+    if stored.size != math.prod(outer) * math.prod(keyframe.shape):
+        raise SourceError(f"{path} is damaged or incomplete: its pixels cannot be unpacked.")
+    array: NDArray[Any] = finished(stored, keyframe)
+    array = array.reshape(*outer, *array.shape[array.ndim - len(finished_shape(keyframe)) :])
+    if array.ndim - len(outer) == 3 and not outer:
+        return drop_equal_channels(array)
     return array
 
 
-def _lazy(path: Path, page: Any, number: int) -> Any:
-    """Return an array that reads what is indexed, or None where that would cost more."""
-    import tifffile
-
-    if page.is_memmappable:
-        return tifffile.memmap(path, page=number, mode="r")
-    if not (page.is_tiled or page.rowsperstrip < page.imagelength):
-        return None
-    if find_spec("zarr") is None:
-        return None
-    return LazyPage(path, page.shape, page.dtype, number)
+def _through_pillow(path: Path, pages: Sequence[Any], outer: tuple[int, ...]) -> Any:
+    """Return pixels that tifffile cannot unpack."""
+    numbers = [int(page.index) for page in pages]
+    found = PillowPages(path, numbers, outer)
+    if not outer:
+        return drop_equal_channels(found[...])
+    return found if found.nbytes > LAZY_ABOVE else found[...]
 
 
-class LazyPage:
-    """One page of a tiled TIFF; decodes the tiles that are indexed.
-
-    The file is opened anew each time, so that no array keeps it open, and threads may share it.
-    """
-
-    ndim = 2
-
-    def __init__(
-        self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], number: int = 0
-    ) -> None:
-        self.path = path
-        self.number = number
-        self.shape = shape
-        self.dtype = dtype
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:
-        import tifffile
-        import zarr
-
-        with tifffile.imread(self.path, key=self.number, aszarr=True) as store:
-            return np.asarray(zarr.open_array(store, mode="r")[index])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype)
+def _in_parts(keyframe: Any) -> bool:
+    """Whether a part of a page can be read without the whole."""
+    return bool(
+        keyframe.is_memmappable or keyframe.is_tiled or keyframe.rowsperstrip < keyframe.imagelength
+    )
 
 
-def _calibration(tiff: Any) -> Calibration:
+def _calibration(path: Path, tiff: Any, written: Calibration) -> Calibration:
+    """Return what the maker wrote, with the pixel size of the first who wrote one."""
+    found = [written]
     tags = tiff.pages.first.tags
     for code, parse in PARSERS.items():
         tag = tags.get(code)
-        if tag is not None and isinstance(tag.value, Mapping):
-            return parse(tag.value)
-    return Calibration(Instrument(), _imagej_pixel_size(tiff))
-
-
-def _imagej_pixel_size(tiff: Any) -> tuple[float, float] | None:
-    """Return the size set in ImageJ; bare TIFF resolutions are for printing and mean nothing."""
-    unit = (tiff.imagej_metadata or {}).get("unit") if tiff.is_imagej else None
-    if not isinstance(unit, str):
-        return None
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        tag = tiff.pages.first.tags.get(name)
-        pixels, length = tag.value if tag is not None else (0, 1)
-        size = to_nanometres(length / pixels, unit.replace("\\u00B5", "µ")) if pixels else None
-        if size is None:
-            return None
-        sizes.append(size)
-    return sizes[0], sizes[1]
+        if tag is not None and isinstance(tag.value, Mapping | bytes):
+            found.insert(0, parse(tag.value))
+    gatan = {code: tags[code].value for code in cameras.GATAN_TAGS if code in tags}
+    if gatan:
+        found.insert(0, cameras.parse_gatan(gatan))
+    beside = side_files.side_calibration(path, tiff.pages.first.imagewidth)
+    if beside is not None:
+        found.append(beside)
+    instrument = next((each.instrument for each in found if each.instrument.raw), None)
+    sized = next((each for each in found if each.pixel_size_nm is not None), written)
+    return replace(sized, instrument=instrument or Instrument())

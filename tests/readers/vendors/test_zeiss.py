@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_micrograph_vlm.readers.zeiss import parse_zeiss
+from napari_micrograph_vlm.readers.vendors.zeiss import parse_zeiss
 
 
 def test_reads_settings_under_common_names():

@@ -10,15 +10,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .metadata import Calibration, Instrument, to_nanometres
+from ..metadata import Calibration, Instrument, to_nanometres
+from .fields import iso_date, number, positive
 
 __all__ = ["TAG", "parse_zeiss"]
 
 TAG = 34118
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PREFIX = {"m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 _MILLIMETRES = 1e6
+_PER_MICROSECOND = {"ns": 1000, "us": 1, "µs": 1, "μs": 1}
 
 
 def parse_zeiss(raw: Mapping[str, Any]) -> Calibration:
@@ -36,13 +37,16 @@ def parse_zeiss(raw: Mapping[str, Any]) -> Calibration:
     """
     voltage = _quantity(raw, "ap_actualkv", "ap_manualkv")
     distance = _length_nm(raw, "ap_wd")
+    tilt = _quantity(raw, "ap_stage_at_t")
     instrument = Instrument(
         maker="Zeiss",
         voltage_kv=None if voltage is None else _kilovolts(*voltage),
         working_distance_mm=None if distance is None else distance / _MILLIMETRES,
         magnification=_magnification(_value(raw, "ap_mag")),
         detector=_text(raw, "dp_detector_channel") or _text(raw, "dp_detector_type"),
-        date=_date(_text(raw, "ap_date"), _text(raw, "ap_time")),
+        dwell_time_us=_microseconds(raw, "dp_dwell_time"),
+        stage_tilt_deg=None if tilt is None else tilt[0],
+        date=iso_date(_text(raw, "ap_date"), _text(raw, "ap_time")),
         raw=raw,
     )
     size = _length_nm(raw, "ap_image_pixel_size", "ap_pixel_size") or _unnamed_pixel_size(raw)
@@ -65,9 +69,9 @@ def _quantity(raw: Mapping[str, Any], *keys: str) -> tuple[float, str] | None:
         if (
             isinstance(entry, tuple | list)
             and len(entry) == 3
-            and isinstance(entry[1], int | float)
+            and (found := number(entry[1])) is not None
         ):
-            return float(entry[1]), str(entry[2])
+            return found, str(entry[2])
     return None
 
 
@@ -87,27 +91,24 @@ def _unnamed_pixel_size(raw: Mapping[str, Any]) -> float | None:
     return None
 
 
+def _microseconds(raw: Mapping[str, Any], key: str) -> float | None:
+    value, unit = _quantity(raw, key) or (0.0, "")
+    if unit == "ms":
+        value, unit = value * 1000, "us"
+    return positive(value / _PER_MICROSECOND[unit]) if unit in _PER_MICROSECOND else None
+
+
 def _kilovolts(value: float, unit: str) -> float | None:
     if not unit.endswith("V") or unit[:-1] not in _PREFIX:
         return None
-    return value if unit[:-1] in ("k", "K") else value * _PREFIX[unit[:-1]] / 1e3
+    return positive(value if unit[:-1] in ("k", "K") else value * _PREFIX[unit[:-1]] / 1e3)
 
 
 def _magnification(value: Any) -> float | None:
     """Read ``"500.00 K X"`` or a bare number."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = re.fullmatch(r"\s*([\d.]+)\s*([KM]?)\s*X?\s*", str(value))
+    if not isinstance(value, str):
+        return positive(value)
+    match = re.fullmatch(r"\s*([\d.]+)\s*([KM]?)\s*X?\s*", value)
     if match is None or match[1].count(".") > 1 or match[1] == ".":
         return None
-    return float(match[1]) * _PREFIX[match[2]]
-
-
-def _date(day: str | None, time: str | None) -> str | None:
-    """Turn ``"11 Jul 2016"`` and ``"15:54:11"`` into ISO 8601, whatever the system's language."""
-    match = re.fullmatch(r"(\d{1,2}) ([A-Za-z]{3})\w* (\d{4})", day or "")
-    if match is None or match[2].lower() not in _MONTHS:
-        return None
-    date = f"{match[3]}-{_MONTHS.index(match[2].lower()) + 1:02d}-{int(match[1]):02d}"
-    clock = re.fullmatch(r"(\d{1,2}):(\d{2}):(\d{2})", time or "")
-    return f"{date}T{int(clock[1]):02d}:{clock[2]}:{clock[3]}" if clock else date
+    return positive(float(match[1]) * _PREFIX[match[2]])
