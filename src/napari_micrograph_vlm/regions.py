@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import RegionError
+from .brightness import finite_values, to_unit_range
+from .errors import MicrographError, RegionError, SourceError, one_line
+from .outlines import mask_at, parse_region, polygon_mask
+from .windows import level_factors, level_window, read_averaged
 
 if TYPE_CHECKING:
     from weakref import ReferenceType
 
     from .readers.metadata import Instrument
+    from .readers.picture_area import PictureArea
 
 __all__ = ["Box", "Cutout", "Placement", "Region", "clip_box", "polygon_mask", "to_unit_range"]
 
@@ -29,8 +33,6 @@ Box = tuple[int, int, int, int]
 
 MIN_SIDE = 8
 """Shortest side in pixels of a region that a model can say anything about."""
-
-_PERCENTILES = (0.2, 99.8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,8 @@ class Region:
         Relative standard uncertainty of ``pixel_size``; None where it is not known.
     label : str
         What to call it among several, such as ``"slice 12"``.
+    left_out : Box or None
+        The information bar beside ``box`` that belongs to what was chosen and is not looked at.
     """
 
     pixels: NDArray[np.float32]
@@ -105,6 +109,7 @@ class Region:
     scale_from: str = ""
     scale_error: float | None = None
     label: str = ""
+    left_out: Box | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -125,6 +130,8 @@ class Region:
             "pixel_size": list(self.pixel_size) if self.pixel_size else None,
             "unit": self.unit,
             "plane": list(self.placement.plane) if self.placement else [],
+            **({"label": self.label} if self.label else {}),
+            **({"scale_from": self.scale_from} if self.scale_from else {}),
         }
 
 
@@ -157,7 +164,9 @@ class Cutout:
     mask_of : callable or None
         ``mask_of((H, W))`` gives the region's mask on a grid of that shape over ``box``, where
         the region came from a Labels layer instead of an outline.
-    pixel_size, unit, source, placement, instrument, scale_from, scale_error, label
+    average : (int, int)
+        Neighbouring samples of ``index`` along the region's rows and columns that become one.
+    pixel_size, unit, source, placement, instrument, scale_from, scale_error, label, left_out
         As in :class:`Region`.
     """
 
@@ -178,6 +187,8 @@ class Cutout:
     scale_from: str = ""
     scale_error: float | None = None
     label: str = ""
+    left_out: Box | None = None
+    average: tuple[int, int] = (1, 1)
 
     @classmethod
     def of_array(
@@ -185,6 +196,8 @@ class Cutout:
         array: Any,
         box: Sequence[float] | NDArray[np.float64] | None = None,
         *,
+        levels: Sequence[Any] = (),
+        area: PictureArea | None = None,
         source: str = "array",
         pixel_size: tuple[float, float] | None = None,
         unit: str = "pixel",
@@ -202,6 +215,10 @@ class Cutout:
         box : sequence of 4 numbers, (N, 2) array or (H, W) bool array, optional
             ``y0, x0, y1, x1`` in pixels, the vertices of an outline, or a mask; the whole array
             by default. It is clipped to the array.
+        levels : sequence of array-like
+            Smaller versions of the array, largest first; of a large region one of them is read.
+        area : PictureArea, optional
+            The picture without its information bar, which is left out.
 
         Raises
         ------
@@ -216,19 +233,30 @@ class Cutout:
                 "pick one slice."
             )
         plane = (int(shape[0]), int(shape[1]))
-        window, outline, mask = _parse_region(box, plane)
-        y0, x0, y1, x1 = clipped = clip_box(window, plane)
+        window, outline, mask = parse_region(box, plane)
+        shapes = [plane, *((int(one.shape[0]), int(one.shape[1])) for one in levels)]
+        inner, left_out = clip_box(window, plane), None
+        if area is not None:
+            inner, left_out = area.clip(inner), area.strip(inner)
+        found = level_window(
+            shapes,
+            level_factors(shapes),
+            inner,
+            channels=3 if rgb else 1,
+            within=None if area is None else area.box,
+        )
         mask_of = None
         if mask is not None:
+            y0, x0, y1, x1 = found.box
             cut = mask[y0:y1, x0:x1]
 
-            def mask_of(_shape: tuple[int, int]) -> NDArray[np.bool_]:
-                return cut
+            def mask_of(shape: tuple[int, int]) -> NDArray[np.bool_]:
+                return mask_at(cut, shape)
 
         return cls(
-            array,
-            (slice(y0, y1), slice(x0, x1)),
-            clipped,
+            (array, *levels)[found.level],
+            found.slices,
+            found.box,
             rgb=rgb,
             outline=outline,
             mask_of=mask_of,
@@ -239,6 +267,8 @@ class Cutout:
             scale_from=scale_from,
             scale_error=scale_error,
             label=label,
+            left_out=left_out,
+            average=found.average,
         )
 
     def read(self) -> Region:
@@ -249,6 +279,8 @@ class Cutout:
         RegionError
             If the region is smaller than 8 x 8 pixels, or there is nothing to see in it: no
             finite value, no contrast, or none within the contrast limits.
+        SourceError
+            If a lazy array cannot be read.
         """
         y0, x0, y1, x1 = self.box
         height, width = y1 - y0, x1 - x0
@@ -257,7 +289,7 @@ class Cutout:
                 f"The region is only {height} x {width} pixels; "
                 f"draw one of at least {MIN_SIDE} x {MIN_SIDE}."
             )
-        raw = np.asarray(self.array[self.index])
+        raw = self._samples()
         if self.transpose:
             raw = raw.swapaxes(0, 1)
         if self.rgb:
@@ -276,7 +308,7 @@ class Cutout:
         pixels = to_unit_range(raw, self.contrast_limits)
         _check_contents(raw, pixels, mask)
         if self.inverted:
-            pixels = 1 - pixels
+            np.subtract(1, pixels, out=pixels)
         return Region(
             pixels,
             self.box,
@@ -289,33 +321,34 @@ class Cutout:
             self.scale_from,
             self.scale_error,
             self.label,
+            self.left_out,
         )
 
+    def _samples(self) -> NDArray[Any]:
+        """Read what ``index`` names.
 
-def _parse_region(
-    region: Any, shape: tuple[int, int]
-) -> tuple[Sequence[float], NDArray[np.float64] | None, NDArray[np.bool_] | None]:
-    """Return the window of a box, of an outline or of a mask, and outline and mask if any."""
-    if region is None:
-        return (0, 0, *shape), None, None
-    try:
-        given = np.asarray(region)
-        points = given.astype(float)
-    except (TypeError, ValueError):
-        given = points = np.zeros(0)
-    if given.dtype == bool and given.shape == shape:
-        if not given.any():
-            raise RegionError("The mask encloses no pixel; give one that does.")
-        rows, columns = (np.flatnonzero(given.any(axis=axis)) for axis in (1, 0))
-        return (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1), None, given
-    if points.shape == (4,):
-        return tuple(points), None, None
-    if points.ndim == 2 and points.shape[1] == 2 and len(points) >= 3 and np.isfinite(points).all():
-        return (*(points.min(axis=0) + 0.5), *(points.max(axis=0) + 0.5)), points, None
-    raise RegionError(
-        "A region is four numbers y0, x0, y1, x1 in pixels, at least three (row, column) "
-        "vertices, or a mask of the picture's shape."
-    )
+        Raises
+        ------
+        SourceError
+            If the file or the computation behind a lazy array fails.
+        """
+        try:
+            if self.average == (1, 1):
+                return np.asarray(self.array[self.index])
+            along = self.average[::-1] if self.transpose else self.average
+            return read_averaged(self.array, self.index, along)
+        except MicrographError:
+            raise
+        except MemoryError:
+            raise SourceError(
+                f"There is not enough memory to read this region of {self.source}; choose a "
+                "smaller one."
+            ) from None
+        except Exception as error:
+            # A file may be gone or changed by now, and a lazy array may fail in any way.
+            raise SourceError(
+                f"The pixels of {self.source} cannot be read: {one_line(error)}."
+            ) from error
 
 
 def _check_contents(
@@ -324,8 +357,8 @@ def _check_contents(
     """See that there is something to see inside the outline, and not only around it."""
     if mask is not None:
         raw, pixels = raw[mask], pixels[mask]
-    finite = raw[np.isfinite(raw)]
-    if not len(finite):
+    finite = finite_values(raw)
+    if not finite.size:
         raise RegionError("The region holds no finite value (all NaN); choose another region.")
     if finite.min() == finite.max():
         raise RegionError(
@@ -357,75 +390,3 @@ def clip_box(box: Sequence[float] | NDArray[np.float64], shape: tuple[int, int])
     if high[0] <= low[0] or high[1] <= low[1]:
         raise RegionError("The region lies outside the image; draw it on the image.")
     return low[0], low[1], high[0], high[1]
-
-
-def to_unit_range(
-    raw: NDArray[Any], contrast_limits: tuple[float, float] | None = None
-) -> NDArray[np.float32]:
-    """Bring pixels of any type to brightness from 0 to 1.
-
-    Parameters
-    ----------
-    raw : (H, W) or (H, W, 3) array of any number type
-        May hold NaN and infinities.
-    contrast_limits : (float, float), optional
-        Values that become 0 and 1; the first may be the larger. Default: 0 and 255 for 8-bit
-        pictures and colour, else the 0.2nd and 99.8th percentile of the finite values.
-
-    Returns
-    -------
-    (H, W) or (H, W, 3) float32 array
-        Values that are not finite become 0.
-
-    Raises
-    ------
-    RegionError
-        If the type is not a real number's, there is no finite value, or all are the same.
-    """
-    if raw.dtype.kind not in "biuf":
-        raise RegionError(
-            f"The pixels are of type {raw.dtype}, not real numbers; convert them first."
-        )
-    values: NDArray[Any] = raw.astype(np.float32 if raw.dtype.itemsize <= 2 else np.float64)
-    if raw.dtype == bool:
-        values = values * 255
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise RegionError("The region holds no finite value (all NaN); choose another region.")
-    inside = values[finite]
-    low, high = float(inside.min()), float(inside.max())
-    if low == high:
-        raise RegionError(
-            f"Every pixel of the region has the same value ({low:g}); there is nothing to see."
-        )
-    if not np.isfinite(high - low):  # a span beyond the largest float: same picture, smaller
-        values, inside, high = values / 4, inside / 4, high / 4
-        low, contrast_limits = low / 4, None
-    if contrast_limits is None:
-        if raw.dtype in (np.uint8, np.bool_):
-            contrast_limits = (0.0, 255.0)
-        elif raw.ndim == 3:
-            contrast_limits = (0.0, 1.0 if high <= 1 else float(high))
-        else:
-            percentiles = np.percentile(inside, _PERCENTILES)
-            contrast_limits = (float(percentiles[0]), float(percentiles[1]))
-    black, white = contrast_limits
-    if black == white:
-        black, white = low, high
-    unit = (np.where(finite, values, black) - black) / (white - black)
-    result: NDArray[np.float32] = np.clip(unit, 0, 1).astype(np.float32)
-    return result
-
-
-def polygon_mask(
-    outline: NDArray[np.float64], box: Box, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Rasterise an outline, (N, 2) in source pixels, on a grid of ``shape`` over ``box``."""
-    from skimage.draw import polygon2mask
-
-    y0, x0, y1, x1 = box
-    step = np.array([(y1 - y0) / shape[0], (x1 - x0) / shape[1]])
-    # Centre of grid pixel (0, 0) is half a step inside the box's edge at y0 - 0.5.
-    local = (outline - (np.array([y0, x0]) - 0.5)) / step - 0.5
-    mask: NDArray[np.bool_] = polygon2mask(shape, local)  # type: ignore[no-untyped-call]
-    return mask
