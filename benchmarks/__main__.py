@@ -1,7 +1,8 @@
 """Measure everything: ``python -m benchmarks [--json FILE] [--model NAME] [--only GROUP]``.
 
 ``python -m benchmarks throughput [--small]`` measures batch runs only; ``python -m benchmarks gpu
-[--tiny]`` measures large models on a graphics card instead.
+[--tiny]`` measures large models on a graphics card instead; ``python -m benchmarks large-images
+[--small]`` questions about images of 100,000 x 100,000 pixels.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from pathlib import Path
 from . import answers, imports, stall
 from .table import Row, print_table
 
+WHAT = ("all", "gpu", "throughput", "large-images")
 GROUPS = ("imports", "window", "answers", "large", "throughput")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "gpu", "throughput"), default="all")
+    parser.add_argument("what", nargs="?", choices=WHAT, default="all")
     parser.add_argument("--tiny", action="store_true", help="gpu: small models on any computer")
-    parser.add_argument("--small", action="store_true", help="throughput: see that it runs")
+    parser.add_argument(
+        "--small", action="store_true", help="throughput, large-images: see that it runs"
+    )
     parser.add_argument("--json", type=Path, help="also write the rows there")
     parser.add_argument("--model", help="name or folder; the bundled student by default")
     parser.add_argument("--only", choices=GROUPS, help="one group of measurements")
@@ -34,6 +38,11 @@ def main() -> None:
         chosen.only = "gpu"
     if chosen.what == "throughput":
         chosen.only = "throughput"
+    if chosen.what == "large-images":
+        from . import large_images
+
+        rows += large_images.measure(chosen.small)
+        chosen.only = "large-images"
     if chosen.only in (None, "imports"):
         rows += imports.measure()
     if chosen.only in (None, "window"):

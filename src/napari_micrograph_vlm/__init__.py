@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import ask, ask_async, classify, load_model
+    from .measure.measurement import measure
     from .regions import Region
     from .results import Answer, AttentionMap, Classification
     from .runs.calls import batch
@@ -28,6 +29,7 @@ __all__ = [
     "batch",
     "classify",
     "load_model",
+    "measure",
 ]
 
 _HOMES = {
@@ -40,6 +42,7 @@ _HOMES = {
     "batch": "runs.calls",
     "classify": "api",
     "load_model": "api",
+    "measure": "measure.measurement",
 }
 
 

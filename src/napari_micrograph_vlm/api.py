@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from ._window import window
-from .errors import MicrographError, ModelError, RegionError, SourceError
+from .errors import MicrographError, ModelError
 from .handle import Handle
 from .models.consent import is_remote
-from .regions import Cutout, Region
+from .planning import is_napari, plan_of
+from .regions import Region
 from .results import Answer, Classification, Question, Turn
 
 if TYPE_CHECKING:
+    from .frames.choosing import Frames
     from .labelling.label_sets import LabelSet
     from .models.base import Model
     from .models.catalog import CatalogEntry
@@ -28,8 +30,6 @@ MAX_TOKENS = 48
 
 MOST_LOADED = 2
 """Models kept in memory; the one not used for longest goes first."""
-
-Plan = Callable[[], list[Region]]
 
 _LOADING = Lock()
 _LOADED: OrderedDict[tuple[Path, str, str], Model] = OrderedDict()
@@ -124,6 +124,9 @@ def ask(
     tiled: bool | None = None,
     max_tokens: int = MAX_TOKENS,
     reasoned: bool = False,
+    frames: Frames | None = None,
+    axis: int | str | None = None,
+    include_bar: bool | None = None,
 ) -> Answer | Handle[Answer]:
     """Ask a question about a micrograph or a region of it.
 
@@ -147,6 +150,14 @@ def ask(
         Longest answer.
     reasoned : bool
         Whether the model writes its steps first (``answer.steps``); the bundled student cannot.
+    frames : int, str or sequence of int, optional
+        Of a stack or time series, which frames to look at together: so many evenly, a text such
+        as ``"3, 8, 20-40"``, or a list; counted from 0. Default: one picture.
+    axis : int or str, optional
+        The axis that the frames lie along, by number or name; the first by default.
+    include_bar : bool, optional
+        Whether the model is shown the information bar, too, which is left out otherwise. Default:
+        what was chosen for a layer in the window, else False.
 
     Returns
     -------
@@ -174,10 +185,14 @@ def ask(
             tiled=tiled,
             max_tokens=max_tokens,
             reasoned=reasoned,
+            frames=frames,
+            axis=axis,
+            include_bar=include_bar,
         )
-    plan = plan_of(source, region)
-    return _loaded(model, reasoned).ask(
-        Question(question, tuple(plan()), tuple(turns), tiled), max_tokens=max_tokens
+    plan = plan_of(source, region, frames, axis, include_bar=include_bar)
+    loaded, regions = _loaded(model), tuple(plan())
+    return _asking(loaded, regions, reasoned).ask(
+        Question(question, regions, tuple(turns), tiled), max_tokens=max_tokens
     )
 
 
@@ -191,6 +206,9 @@ def ask_async(
     tiled: bool | None = None,
     max_tokens: int = MAX_TOKENS,
     reasoned: bool = False,
+    frames: Frames | None = None,
+    axis: int | str | None = None,
+    include_bar: bool | None = None,
     echo: bool = True,
 ) -> Handle[Answer]:
     """Ask like :func:`ask`, without waiting.
@@ -201,11 +219,12 @@ def ask_async(
         Prints the answer as it is written (unless ``echo`` is False); ``.result()`` waits for
         it, ``.cancel()`` stops it. On a viewer or layer the overlay appears when it is done.
     """
-    plan = plan_of(source, region)
+    plan = plan_of(source, region, frames, axis, include_bar=include_bar)
 
     def work(write: Callable[[str], None], cancel: Event) -> Answer:
-        return _loaded(model, reasoned).ask(
-            Question(question, tuple(plan()), tuple(turns), tiled),
+        loaded, regions = _loaded(model), tuple(plan())
+        return _asking(loaded, regions, reasoned).ask(
+            Question(question, regions, tuple(turns), tiled),
             on_text=write,
             cancel=cancel,
             max_tokens=max_tokens,
@@ -221,6 +240,7 @@ def classify(
     model: Model | str | PathLike[str] | None = None,
     *,
     threshold: float = 0.0,
+    include_bar: bool | None = None,
 ) -> Classification | Handle[Classification]:
     """Give each region a probability for each class name.
 
@@ -238,6 +258,8 @@ def classify(
         A loaded model or its name. Default: the bundled student.
     threshold : float
         A best class less probable than this is called unknown.
+    include_bar : bool, optional
+        As for :func:`ask`.
 
     Returns
     -------
@@ -249,7 +271,7 @@ def classify(
     MicrographError
         With one sentence that says what was wrong and what to do.
     """
-    plan = plan_of(source, regions)
+    plan = plan_of(source, regions, include_bar=include_bar)
     told = labels_of(labels)
 
     def work(_write: Callable[[str], None], cancel: Event) -> Classification:
@@ -278,78 +300,12 @@ def labels_of(labels: Sequence[str] | LabelSet | str | PathLike[str]) -> Sequenc
     return labels.told if isinstance(labels, LabelSet) else check_labels(labels)
 
 
-def plan_of(source: Any, region: Any = None) -> Plan:
-    """Return a function that reads the regions; it may run in any thread.
-
-    Layers are looked at now, in the caller's thread; pixels are read when the plan is run.
-
-    Raises
-    ------
-    SourceError
-        If the source is no micrograph.
-    """
-    if isinstance(source, Region):
-        return lambda: [source]
-    if isinstance(source, Sequence) and source and all(isinstance(r, Region) for r in source):
-        return lambda: list(source)
-    if _is_napari(source):
-        cutouts = window().cutouts_of(source, region)
-        return lambda: [cutout.read() for cutout in cutouts()]
-    if isinstance(source, (str, PathLike)):
-        path = Path(source)
-        return lambda: _regions_of_file(path, region)
-    if hasattr(source, "shape") and hasattr(source, "dtype"):
-        return lambda: [cutout.read() for cutout in _cutouts_of_array(source, region)]
-    raise SourceError(
-        f"A {type(source).__name__} is no micrograph; give a viewer, a layer, an array or a path."
-    )
-
-
-def _regions_of_file(path: Path, region: Any) -> list[Region]:
-    from .readers.micrograph import read_micrograph
-
-    file = read_micrograph(path)
-    cutouts = _cutouts_of_array(
-        file.array, region, source=file.name, pixel_size=file.pixel_size, unit=file.unit
-    )
-    return [cutout.read() for cutout in cutouts]
-
-
-def _cutouts_of_array(array: Any, region: Any, **place: Any) -> list[Cutout]:
-    """Cut one region, or each of a list of them, out of an array."""
-    regions = [region] if _is_one_region(region) else list(region)
-    if not regions:
-        raise RegionError("The list of regions is empty; give at least one.")
-    return [Cutout.of_array(array, one, **place) for one in regions]
-
-
-def _is_one_region(region: Any) -> bool:
-    """Tell a box, vertices, a mask or nonsense from a list of regions."""
-    import numpy as np
-
-    if not isinstance(region, Iterable) or isinstance(region, str):
-        return True
-    try:
-        given = np.asarray(region)
-    except ValueError:  # regions of several lengths
-        return False
-    if given.shape == (4,):
-        return True
-    # A list of two masks of one size is no mask.
-    return given.ndim == 2 and (given.dtype == bool or given.shape[1] == 2)
-
-
-def _is_napari(source: Any) -> bool:
-    # By name: the core does not import napari to find out.
-    return any(kind.__module__.partition(".")[0] == "napari" for kind in type(source).__mro__)
-
-
 def _would_freeze(source: Any) -> bool:
-    return _is_napari(source) and bool(window().is_gui_thread())
+    return is_napari(source) and bool(window().is_gui_thread())
 
 
 def _start(work: Callable[..., Any], source: Any, echo: bool) -> Handle[Any]:
-    if not _is_napari(source):
+    if not is_napari(source):
         return Handle(work, echo=echo)
     room = window()
     viewer = source if hasattr(source, "layers") else None
@@ -367,13 +323,21 @@ def _start(work: Callable[..., Any], source: Any, echo: bool) -> Handle[Any]:
     return Handle(work, echo=echo, deliver=room.call_in_gui).on_done(show)
 
 
-def _loaded(model: Model | str | PathLike[str] | None, reasoned: bool = False) -> Model:
+def _loaded(model: Model | str | PathLike[str] | None) -> Model:
     if model is None or isinstance(model, (str, PathLike)):
         model = load_model(model)
     elif not callable(getattr(model, "ask", None)):
         raise ModelError(
             f"A {type(model).__name__} is no model; give a loaded model, a name or a folder."
         )
+    return model
+
+
+def _asking(model: Model, regions: Sequence[Region], reasoned: bool) -> Model:
+    """Return the model as it is asked: about frames together, and in steps where that is wanted."""
+    from .models.framing import framed
+
+    model = framed(model, regions)
     if not reasoned:
         return model
     from .models.reasoning import ReasonedModel

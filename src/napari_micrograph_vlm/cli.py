@@ -13,6 +13,7 @@ import typer
 
 from . import __version__
 from ._offline import forbid_network
+from .commands import bar as information_bar
 from .commands import batch as runs_batch
 from .commands import data, evaluate, models, train
 from .commands import find as finding
@@ -48,6 +49,10 @@ ModelName = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+IncludeBar = Annotated[
+    bool,
+    typer.Option("--include-bar", help="Let the model see the image's information bar, too."),
+]
 AllowRemote = Annotated[
     bool,
     typer.Option(
@@ -171,6 +176,7 @@ def ask(
     reasoned: Annotated[
         bool, typer.Option("--reasoned", help="Have the model write its steps first; slower.")
     ] = False,
+    include_bar: IncludeBar = False,
     allow_remote: AllowRemote = False,
 ) -> None:
     """Ask a question about a micrograph, a region of it, or two to compare."""
@@ -191,7 +197,7 @@ def ask(
 
         loaded = ReasonedModel(loaded)
     answer: Answer = ask_model(  # type: ignore[assignment]
-        image, question, boxes or None, loaded, tiled=tiles
+        image, question, boxes or None, loaded, tiled=tiles, include_bar=include_bar
     )
     if overlay is not None:
         from .picture import save_overlay
@@ -225,6 +231,7 @@ def classify(
     as_json: AsJson = False,
     model: ModelName = None,
     device: Device = "auto",
+    include_bar: IncludeBar = False,
     allow_remote: AllowRemote = False,
     learnt: Annotated[
         Path | None,
@@ -249,7 +256,7 @@ def classify(
         loaded, label_set = taught, label_set or taught.learnt.label_set
     assert label_set is not None
     result: Classification = classify_with(  # type: ignore[assignment]
-        image, label_set, boxes or None, loaded, threshold=threshold
+        image, label_set, boxes or None, loaded, threshold=threshold, include_bar=include_bar
     )
     print(result.to_json() if as_json else _classification_text(result, top))
 
@@ -264,6 +271,7 @@ app.command()(runs_batch.batch)
 app.command()(reports.report)
 app.command()(finding.find)
 app.command()(finding.compare)
+app.command()(information_bar.bar)
 
 
 def parse_region(text: str) -> tuple[float, float, float, float]:
@@ -293,7 +301,7 @@ def _check(image: Path, model: str | None) -> None:
 
     if not is_remote(model):
         find(model)
-    pages = read_micrograph(image).pages
+    pages = read_micrograph(image, 0).pages
     if pages > 1:
         print(f"{image} holds {pages} pictures; this is about the first.", file=sys.stderr)
 
@@ -316,6 +324,7 @@ def _answer_text(answer: Answer) -> str:
     lines = [f"  {number}. {step.text}" for number, step in enumerate(answer.steps, start=1)]
     sure = "" if math.isnan(answer.confidence) else f"confidence {answer.confidence:.2f}; "
     lines += [answer.text, f"  {sure}{how}"]
+    lines += [f"  Check: {sentence}" for sentence in answer.warnings]
     for number, (region, attention) in enumerate(
         zip(answer.regions, answer.attention, strict=True), start=1
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .attention_map import AttentionMap, map_to_dict
 from .regions import Region
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ __all__ = [
     "Turn",
     "Word",
 ]
-
-FOCUS_THRESHOLD = 0.05
-"""Below this focus a map says nothing about where the model looked (see ``AttentionMap.focus``)."""
 
 
 @dataclass(frozen=True)
@@ -60,51 +58,6 @@ class Question:
     regions: tuple[Region, ...]
     turns: tuple[Turn, ...] = ()
     tiled: bool | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class AttentionMap:
-    """Where the model looked, on a grid that covers its region exactly.
-
-    Attributes
-    ----------
-    values : (rows, columns) float32 array
-        Share of attention of each cell, not negative, summing to 1.
-    method : str
-        How it was found, such as ``"cross-attention"``.
-    """
-
-    values: NDArray[np.float32]
-    method: str
-
-    @property
-    def focus(self) -> float:
-        """How far the map is from uniform: 0 uniform, 1 a single cell.
-
-        One minus the entropy over its largest possible value.
-        """
-        share = self.values.ravel().astype(np.float64)
-        total = share.sum()
-        if share.size < 2 or total <= 0:
-            return 0.0
-        share = share[share > 0] / total
-        return float(1 + (share * np.log(share)).sum() / np.log(self.values.size))
-
-    @property
-    def has_focus(self) -> bool:
-        """Whether the map singles anything out."""
-        return self.focus >= FOCUS_THRESHOLD
-
-    @property
-    def peak(self) -> tuple[int, int]:
-        """Row and column of the largest cell."""
-        row, column = np.unravel_index(int(self.values.argmax()), self.values.shape)
-        return int(row), int(column)
-
-    def scaled(self) -> NDArray[np.float32]:
-        """Return the map with its largest cell at 1, (rows, columns) float32."""
-        top = float(self.values.max(initial=0))
-        return self.values / np.float32(top) if top > 0 else np.zeros_like(self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +185,13 @@ class Answer:
         """The conversation including this answer, for a follow-up question."""
         return (*self.turns, Turn(self.question, self.text))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be true of the answer, a sentence each: sizes that do not fit the regions."""
+        from .measure.stated import impossible_sizes
+
+        return tuple(impossible_sizes(self))
+
     def at_word(self, word: Word) -> Answer:
         """Return the same answer with the maps of one word as its attention."""
         return replace(self, attention=word.attention)
@@ -246,14 +206,15 @@ class Answer:
             "question": self.question,
             "answer": self.text,
             "confidence": _rounded(self.confidence),
+            "warnings": list(self.warnings),
             "regions": [region.to_dict() for region in self.regions],
-            "attention": [_map_to_dict(m) for m in self.attention],
+            "attention": [map_to_dict(m) for m in self.attention],
             "words": [
                 {"text": self.text[w.start : w.stop], "probability": _rounded(w.probability)}
                 for w in self.words
             ],
             "steps": [
-                {"text": step.text, "attention": [_map_to_dict(m) for m in step.attention]}
+                {"text": step.text, "attention": [map_to_dict(m) for m in step.attention]}
                 for step in self.steps
             ],
             "turns": [asdict(turn) for turn in self.turns],
@@ -351,7 +312,7 @@ class Classification:
                     "probabilities": {
                         name: round(float(p), 4) for name, p in zip(self.labels, row, strict=True)
                     },
-                    "attention": _map_to_dict(attention),
+                    "attention": map_to_dict(attention),
                 }
                 for region, best, row, attention in zip(
                     self.regions, self.best, self.probabilities, self.attention, strict=True
@@ -383,12 +344,3 @@ class Classification:
 
 def _rounded(value: float) -> float | None:
     return None if isnan(value) else round(value, 4)
-
-
-def _map_to_dict(attention: AttentionMap) -> dict[str, Any]:
-    return {
-        "method": attention.method,
-        "focus": round(attention.focus, 4),
-        "peak": list(attention.peak),
-        "values": np.round(attention.values.astype(float), 5).tolist(),
-    }

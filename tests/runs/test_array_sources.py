@@ -129,7 +129,7 @@ def test_a_packed_colour_picture_has_slices(tmp_path):
     ("name", "content", "words"),
     [
         ("a.tif", None, "There is no file"),
-        ("a.tif", b"II*\0 broken", "holds no stack that can be read"),
+        ("a.tif", b"II*\0 broken", "is damaged or incomplete"),
         ("a.npy", b"broken", "holds no stack that can be read"),
     ],
 )

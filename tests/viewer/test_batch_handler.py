@@ -111,13 +111,15 @@ def test_every_shape_gets_a_class_and_the_questions_an_answer(user):
     assert not it.view.stop.isEnabled()
 
 
-def test_only_questions(user):
+def test_only_questions_and_sizes(user):
     it = user()
     it.view.classify.setChecked(False)
     it.view.questions.setPlainText("What is it?")
+    it.view.measure.setChecked(True)
     it.run()
     assert [one.best for one in it.found] == [""] * 3
     assert it.found[0].said[0].text == "a crack in the upper left"
+    assert {one.sizes.what for one in it.found} == {"crack"}
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_large_array_is_read_with_a_stride(viewer, monkeypatch):
     monkeypatch.setattr(region_window, "MOST_PIXELS", 40)
     image = viewer.add_image(Counting((503, 301)), contrast_limits=(0, 255), multiscale=False)
     image.data.asked.clear()
-    cutout = whole(viewer, image)
+    cutout = whole(viewer, image, include_bar=True)
     assert image.data.asked == []
     assert cutout.box == (0, 0, 492, 301)
     assert cutout.index == (slice(6, 492, 12), slice(3, 301, 7))
@@ -196,7 +196,7 @@ def test_dask_computes_only_the_chunks_of_the_window(viewer):
     image = viewer.add_image(array, contrast_limits=(0, 255), cache=False)
     viewer.dims.set_point(0, 5)
     seen.clear()
-    cutout = square(viewer, image, 3)
+    cutout = square(viewer, image, 3, include_bar=True)
     assert seen == []
     region = cutout.read()
     assert region.pixels.shape == (58, 58)

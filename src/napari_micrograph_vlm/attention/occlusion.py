@@ -132,7 +132,13 @@ def occlusion_maps(
         drops[index][cell] = whole - value
         if on_part is not None:
             on_part(done, len(places))
-    return tuple(AttentionMap(_shares(each), str(Method.OCCLUSION)) for each in drops)
+    mattered = [float(np.maximum(each, 0).sum()) for each in drops]
+    total = sum(mattered)
+    several = len(drops) > 1 and total > 1e-9
+    return tuple(
+        AttentionMap(_shares(each), str(Method.OCCLUSION), own / total if several else None)
+        for each, own in zip(drops, mattered, strict=True)
+    )
 
 
 def occluded(region: Region, blur: Region, cells: NDArray[np.bool_]) -> Region:

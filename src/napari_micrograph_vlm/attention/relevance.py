@@ -159,7 +159,7 @@ def maps_of(
 ) -> tuple[AttentionMap, ...]:
     """Return one map for each region, each summing to 1.
 
-    How the attention divides between regions is not told: a map says where in its region.
+    Of several regions, ``share`` says how the attention divides between them.
 
     Parameters
     ----------
@@ -173,12 +173,15 @@ def maps_of(
     ends = np.cumsum(recorded.counts)[:-1]
     parts = np.split(np.asarray(weights, np.float64), ends)
     shares = recorded.shares or (None,) * len(parts)
+    total = sum(float(part.sum()) for part in parts)
+    several = len(parts) > 1 and total > 0
     maps = []
     for part, boxes, share in zip(parts, recorded.boxes, shares, strict=True):
         values = boxes.spread(part if share is None else part @ share)
         if values.sum() <= 0:
             values = np.full(values.shape, 1 / values.size, np.float32)
-        maps.append(AttentionMap(values, str(method)))
+        divided = float(part.sum()) / total if several else None
+        maps.append(AttentionMap(values, str(method), divided))
     return tuple(maps)
 
 

@@ -46,6 +46,12 @@ def batch(
         int | None,
         typer.Option("--axis", help="Go through one file slice by slice along this axis."),
     ] = None,
+    include_bar: Annotated[
+        bool,
+        typer.Option(
+            "--include-bar", help="Let the model see the information bars of pictures, too."
+        ),
+    ] = False,
     labels: Annotated[
         str | None,
         typer.Option("--labels", help="Class names, separated by commas, or a label-set file."),
@@ -91,6 +97,13 @@ def batch(
         Path | None,
         typer.Option("--learnt", help="Folder of classes that were learnt from your own labels."),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Measure what is found: what the first answer is about, or else the class.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", help="Address of a dask scheduler: tls://host:8786."),
@@ -119,11 +132,17 @@ def batch(
     label_set = _label_set(labels)
     if label_set is None and learnt is None and not asked:
         raise QuestionError("There is nothing to ask: give --labels, --question, or both.")
-    source = source_of(path, pattern=pattern, tiles=tiles_of(tiles, overlap), axis=axis)
+    source = source_of(
+        path,
+        pattern=pattern,
+        tiles=tiles_of(tiles, overlap),
+        axis=axis,
+        include_bar=include_bar,
+    )
     if label_set is None and learnt is not None:
         label_set = learnt_classes(learnt)
     first = beside(path) if journal is None else journal
-    task = Task(asked, label_set, threshold)
+    task = Task(asked, label_set, threshold, measure=measure)
     books: list[Path] = []
 
     def opened(run: Run) -> Journal:

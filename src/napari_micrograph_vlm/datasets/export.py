@@ -195,7 +195,7 @@ def _image(path: Path) -> dict[str, Any]:
         from ..readers import read_micrograph
 
         # Decoded to the last pixel; masks may well be of one value.
-        pixels = np.asarray(read_micrograph(path).array)
+        pixels = np.asarray(read_micrograph(path, 0).array)
         bare = _bare(path)
         if bare is not None:
             return {"bytes": bare, "path": path.name}

@@ -111,7 +111,7 @@ class RealPicture:
         SourceError
             If the file is missing or damaged.
         """
-        pixels: NDArray[Any] = read_micrograph(self.path).array
+        pixels: NDArray[Any] = read_micrograph(self.path, 0).array
         if pixels.dtype != np.uint8 or pixels.ndim != 2:
             # As the plugin shows it: 16 bit between its percentiles.
             seen = Cutout.of_array(pixels).read().pixels

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MicrographError, RegionError, SourceError
+from ..readers.picture_area import find_area
 from ..regions import Box, Cutout, Region, clip_box
 
 __all__ = [
@@ -81,27 +82,36 @@ def field_of(
     unit: str = "pixel",
     path: Path | None = None,
     key: Hashable | None = None,
+    **told: Any,
 ) -> Field:
     """Return an array as a field; every window gets the same contrast limits.
+
+    An information bar below the picture is left out.
 
     Parameters
     ----------
     array : (H, W), (H, W, 3) or (H, W, 4) array-like
         May be lazy (dask, zarr): only windows are indexed.
+    **told
+        Further fields of the :class:`.regions.Cutout`, such as ``instrument``.
 
     Raises
     ------
     RegionError
         If it is no 2-D picture.
     """
-    whole = Cutout.of_array(array, source=name, pixel_size=pixel_size, unit=unit)
+    whole = Cutout.of_array(array, source=name, pixel_size=pixel_size, unit=unit, **told)
     whole = replace(whole, contrast_limits=_limits(array))
 
     def cut(box: Box) -> Cutout:
         y0, x0, y1, x1 = box
-        return replace(whole, index=(slice(y0, y1), slice(x0, x1)), box=box)
+        return replace(whole, index=(slice(y0, y1), slice(x0, x1)), box=box, average=(1, 1))
 
-    return Field(name, (int(array.shape[0]), int(array.shape[1])), cut, path=path, key=key)
+    area = find_area(array)
+    # Rows are counted from above, so only a bar below can go.
+    below = area is not None and area.box[:2] == (0, 0)
+    height, width = area.box[2:] if area is not None and below else array.shape[:2]
+    return Field(name, (int(height), int(width)), cut, path=path, key=key)
 
 
 def fields_of(source: FieldSource) -> Fields:
@@ -230,15 +240,14 @@ def _planes_of(array: Any) -> list[Field]:
 
 def field_of_file(path: Path, page: int | None = None) -> Field:
     """Return one page of a file; None: the first, of a file that may have others."""
-    from ..runs.pages import read_page
+    from ..runs.pages import place_told, read_page
 
     file = read_page(path, page or 0)
     known = path.stat()
     found = field_of(
         file.array,
         file.name,
-        pixel_size=file.pixel_size,
-        unit=file.unit,
+        **place_told(file),
         path=file.path,
         key=(str(path.resolve()), known.st_mtime_ns, known.st_size, page or 0),
     )

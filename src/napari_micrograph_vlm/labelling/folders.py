@@ -144,9 +144,14 @@ def learn_from(
 
 
 def _read(path: Path) -> Region:
-    from ..runs.pages import read_page
+    from ..readers.picture_area import find_area
+    from ..runs.pages import place_told, read_page
 
     file = read_page(path)
     return Cutout.of_array(
-        file.array, source=str(path), pixel_size=file.pixel_size, unit=file.unit
+        file.array,
+        levels=file.levels,
+        area=find_area(file.array),
+        source=str(path),
+        **place_told(file),
     ).read()

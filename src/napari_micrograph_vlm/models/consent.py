@@ -31,8 +31,9 @@ class ConsentNeeded(ModelError):  # noqa: N818 - what happened, in a word
 
     def __init__(self, address: Address, name: str) -> None:
         super().__init__(
-            f"The pixels of your regions would go to {address.host}, {address.where}; if they may, "
-            "allow it with load_model(name, allow_remote=True) or --allow-remote."
+            f"The pixels of your regions, their scale and the microscope's settings would go to "
+            f"{address.host}, {address.where}; if they may, allow it with "
+            "load_model(name, allow_remote=True) or --allow-remote."
         )
         self.address = address
         self.name = name
@@ -41,12 +42,12 @@ class ConsentNeeded(ModelError):  # noqa: N818 - what happened, in a word
     def question(self) -> str:
         """What to ask the user."""
         address = self.address
+        what = "The region's pixels, its scale and the microscope's settings will"
         if address.here:
-            leave = f"The region's pixels will go to another program: {address.host}, on this "
-            leave += "machine (or wherever that program passes them on to)."
+            leave = f"{what} go to another program: {address.host}, on this machine (or wherever "
+            leave += "that program passes them on to)."
         else:
-            leave = f"The region's pixels will leave this machine for {address.host}, "
-            leave += address.where + "."
+            leave = f"{what} leave this machine for {address.host}, {address.where}."
         if not (address.here or address.encrypted):
             leave += " They are not encrypted on the way."
         return f"{leave} Send them?"

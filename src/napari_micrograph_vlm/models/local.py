@@ -25,6 +25,7 @@ from ..regions import Region
 from ..results import Answer, AttentionMap, Classification, Provenance, Question
 from .asking import SUGGESTIONS, as_arrays, checked, tiles_of, which_of
 from .base import ModelInput
+from .conditions import told_to
 from .families.base import Family, Prompt
 from .features import ShowsTokens
 from .generation import Step, generate
@@ -59,6 +60,9 @@ class LocalModel(ShowsTokens):
         Under which name these settings are kept; :attr:`name` by default.
     instruction : str
         A system prompt for every question.
+    takes_conditions : bool
+        Whether scale and instrument, as far as they are known, are said before a question (see
+        :func:`.conditions.conditions_of`); labels are weighed without them.
     sessions : Sessions
         What it remembers of the regions it was asked about last.
     """
@@ -79,6 +83,7 @@ class LocalModel(ShowsTokens):
         self.revision = revision
         self.device = device
         self.instruction = ""
+        self.takes_conditions = family.takes_conditions
         self.sessions = Sessions()
         self.calibrated_as = calibrated_as or name
         self.relevance = settings_for(self.calibrated_as)
@@ -130,6 +135,11 @@ class LocalModel(ShowsTokens):
         if self.family.speaks_itself or self.family.attention_layers is not None:
             return (*ways.RECORDED, Method.OCCLUSION)
         return (*ways.RECORDED, *ways.REPLAYED, Method.OCCLUSION)
+
+    @property
+    def most_frames(self) -> int:
+        """Most frames of a stack that it is given as pictures of their own."""
+        return min(self.family.most_frames, self.family.max_regions)
 
     def close(self) -> None:
         """Free its memory; whoever asks it afterwards is told to load it again."""
@@ -280,7 +290,7 @@ class LocalModel(ShowsTokens):
         cancel: Event | None,
     ) -> _Weighed:
         """Return the probabilities of labels for one region, the map of the best, and its tiles."""
-        prompt = self._prompt(Question(text, (region,)), tiled)
+        prompt = self._prompt(Question(text, (region,)), tiled, told=False)
         row, attention = weigh(partial(self._scores, prompt, cancel=cancel), names, blank)
         recorded = recorded_of(prompt, attention, self._shares(prompt))
         settings = Settings(Method.LAYERS, self.relevance.layers)
@@ -295,13 +305,14 @@ class LocalModel(ShowsTokens):
             prompt = self._prompt(Question(text, (blank_region(),)), False)
             return self._scores(prompt, names, cancel).likelihoods
 
-    def _prompt(self, question: Question, tiled: bool | None) -> Prompt:
+    def _prompt(self, question: Question, tiled: bool | None, *, told: bool = True) -> Prompt:
         return self.family.prompt(
             question.regions,
             question.text,
             question.turns,
             tiled=tiled,
             instruction=self.instruction,
+            conditions=told_to(self, question.regions) if told else "",
         )
 
     def _start(self, prompt: Prompt) -> Started:

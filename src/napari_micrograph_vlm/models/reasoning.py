@@ -227,7 +227,11 @@ def _mean(words: Sequence[Word], other: tuple[AttentionMap, ...]) -> tuple[Atten
     if not words:
         return other
     return tuple(
-        AttentionMap(np.stack([one.values for one in maps]).mean(0), maps[0].method)
+        AttentionMap(
+            np.stack([one.values for one in maps]).mean(0),
+            maps[0].method,
+            None if maps[0].share is None else float(np.mean([one.share or 0 for one in maps])),
+        )
         for maps in zip(*(word.attention for word in words), strict=True)
     )
 

@@ -21,6 +21,10 @@ MAX_TILES = 4
 """Most tiles along one side of a region."""
 
 
+_BAND = 2**20
+"""Values that are made whole numbers at a time: a large region shall cost little more."""
+
+
 def prepare_views(
     region: Region, *, side: int, token: int, tiled: bool | None = None
 ) -> ModelInput:
@@ -99,12 +103,17 @@ def masked_pixels(region: Region) -> NDArray[np.uint8]:
 
     Those outside the drawn outline carry the mean brightness of those inside.
     """
-    pixels = region.pixels if region.is_rgb else region.pixels[..., None].repeat(3, axis=2)
+    pixels = region.pixels
     if region.mask is not None:
-        mean = pixels[region.mask].mean(axis=0)
-        pixels = np.where(region.mask[..., None], pixels, mean)
-    result: NDArray[np.uint8] = np.round(pixels * 255).astype(np.uint8)
-    return result
+        # The mean of one channel and of three alike is the same to the last bit.
+        mean = (pixels if region.is_rgb else pixels[..., None])[region.mask].mean(axis=0)
+        inside = region.mask[..., None] if region.is_rgb else region.mask
+        pixels = np.where(inside, pixels, mean if region.is_rgb else mean[0])
+    result = np.empty(pixels.shape, np.uint8)
+    band = max(_BAND // max(pixels[:1].size, 1), 1)
+    for start in range(0, len(pixels), band):
+        result[start : start + band] = np.round(pixels[start : start + band] * 255)
+    return result if region.is_rgb else result[..., None].repeat(3, axis=2)
 
 
 def _cut(pixels: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from ..whole_files import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIRST", "LAST", "SURE", "typed"]
+__all__ = ["FIRST", "LAST", "SIZES", "SURE", "WARNINGS", "typed"]
 
 SURE = " (confidence)"
 """Ends the name of the column with how sure an answer is."""
@@ -25,6 +25,14 @@ FIRST = (
     "source", "plane", "y0", "x0", "y1", "x1", "label", "class", "model_class", "probability",
     "corrected", "reviewed",
 )  # fmt: skip
+SIZES = (
+    "object", "objects", "coverage", "objects_area", "objects_diameter", "longest",
+    "longest_error",
+)  # fmt: skip
+"""Of a run that measures: what, how many, their share of the item, their area together, their
+median equivalent diameter and the length of the longest with its uncertainty, in ``unit``."""
+WARNINGS = "warnings"
+"""What cannot be true of the answers; of a run with questions."""
 LAST = (
     "uncertainty", "height_px", "width_px", "height", "width", "pixel_height", "pixel_width",
     "unit", "status", "error", "seconds", "asked", "model", "revision", "same_as",
@@ -37,15 +45,17 @@ def typed(cells: dict[str, Sequence[Any]]) -> pd.DataFrame:
     import pandas as pd
 
     made: dict[str, Any] = {}
+    # A question may have one of these names where nothing was measured.
+    measured = SIZES if set(SIZES) <= set(cells) else ()
     for name, values in cells.items():
         sure = name.endswith(SURE) and name[: -len(SURE)] in cells
         chance = name.startswith("p(") and name.endswith(")") and name + SURE not in cells
         if name in _TRUE_OR_FALSE:
             made[name] = pd.array([v in (True, "True") for v in values], dtype="bool")
-        elif name in _WHOLE:
+        elif name in _WHOLE or (name == "objects" and measured):
             whole = [None if v in (None, "") else int(v) for v in values]
             made[name] = pd.array(whole, dtype="Int64")
-        elif name in _REAL or sure or chance:
+        elif name in _REAL or name in measured[2:] or sure or chance:
             real = [nan if v in (None, "") else float(v) for v in values]
             made[name] = pd.array(real, dtype="float64")
         else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
-from ..regions import Cutout, Region
+from ..regions import Cutout, Region, clip_box
+
+if TYPE_CHECKING:
+    from ..readers.micrograph import MicrographFile
 
 __all__ = ["LateRegion", "pixels_of_file"]
 
@@ -81,20 +84,35 @@ def pixels_of_file(
     MicrographError
         If the image is gone, damaged or another one, or shows this region only in napari.
     """
-    from ..runs.pages import read_page
-
     where = region.placement
     plane = where.plane if where is not None else ()
     last = len(where.data_shape) - (len(shape) - 2) if where is not None else 0
     if len(plane) > 1 or (plane and where is not None and where.axes != (last - 2, last - 1)):
         raise SourceError(f"Open {path.name} in napari to see the pixels of this region again.")
-    file = read_page(path, plane[0] if plane else 0)
-    cutout = Cutout.of_array(file.array, region.box)
-    if cutout.box != tuple(region.box):
+    file = _picture(path, region.source, plane[0] if plane else 0)
+    y0, x0, y1, x1 = box = clip_box(region.box, file.shape)
+    if box != tuple(region.box):
         raise SourceError(f"{path.name} is smaller than when this region was looked at.")
-    pixels = replace(cutout, contrast_limits=contrast).read().pixels
-    step = [max(have // want, 1) for have, want in zip(pixels.shape, shape[:2], strict=False)]
-    pixels = pixels[:: step[0], :: step[1]]
+    # As many samples as there were: a large region was not read pixel by pixel then, either.
+    down, across = max((y1 - y0) // shape[0], 1), max((x1 - x0) // shape[1], 1)
+    index = slice(y0 + down // 2, y1, down), slice(x0 + across // 2, x1, across)
+    cutout = replace(Cutout.of_array(file.array, box), array=file.array, index=index, box=box)
+    pixels = replace(cutout, average=(1, 1), contrast_limits=contrast).read().pixels
     if pixels.shape[:2] != shape[:2]:
         raise SourceError(f"{path.name} is another image than when this region was looked at.")
     return pixels
+
+
+def _picture(path: Path, source: str, page: int) -> MicrographFile:
+    """Return a page of a file; of one with several detectors or scenes that of the named layer."""
+    from ..readers.formats import format_of
+    from ..readers.micrograph import read_pictures
+    from ..runs.pages import read_page, regular_file
+
+    if path.is_dir() or format_of(path) is None:
+        return read_page(path, page)
+    found = read_pictures(regular_file(path))
+    named = [file for file in found if file.name == source]
+    if len(found) > 1 and len(named) != 1:
+        raise SourceError(f"Open {path.name} in napari to see the pixels of this region again.")
+    return (named or found)[0].plane(page)

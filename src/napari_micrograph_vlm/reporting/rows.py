@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lengths import readable_length
-from ..runs.findings import Finding
+from ..runs.findings import Finding, Sizes
 from .charts import probability_bar, safe
 from .pictures import as_data, map_png, shrunk
 
@@ -83,8 +83,8 @@ def _within(found: Finding) -> str:
         lines.append(f"slice {', '.join(map(str, item.plane))}")
     if item.label is not None:
         lines.append(f"object {item.label}")
-    if item.box is not None:
-        y0, x0, y1, x1 = item.box
+    if item.place is not None:
+        y0, x0, y1, x1 = item.place
         lines.append(f"rows {y0}–{y1}, columns {x0}–{x1}")
     return "".join(f'<br><span class="soft">{safe(line)}</span>' for line in lines)
 
@@ -124,4 +124,18 @@ def _answers(found: Finding) -> str:
             f'<div class="question">{safe(said.question)}</div>'
             f'<div class="answer">{safe(said.text)}{sure}</div>'
         )
+        lines += [f'<div class="person">{safe(each)}</div>' for each in said.warnings]
+    if found.sizes is not None:
+        lines.append(f'<div class="sizes">{safe(_measured(found, found.sizes))}</div>')
     return "".join(lines)
+
+
+def _measured(found: Finding, sizes: Sizes) -> str:
+    """Say what was measured, ``"Measured: 3 × crack, 4.2 % of the area, longest 1.2 µm"``."""
+    if not sizes.count:
+        return f"Measured: no {sizes.what} found"
+    unit = found.unit if found.pixel_size is not None else "pixel"
+    parts = [f"{sizes.count} × {sizes.what}", f"{100 * sizes.coverage:.2g} % of the area"]
+    parts.append(f"median diameter {readable_length(sizes.diameter, unit=unit)}")
+    parts.append(f"longest {readable_length(sizes.length, unit=unit)}")
+    return "Measured: " + ", ".join(parts)

@@ -120,7 +120,8 @@ def _put(array: NDArray[Any], arrays: Arrays) -> str:
 
 
 def _map(attention: AttentionMap, arrays: Arrays) -> dict[str, Any]:
-    return {"method": attention.method, "values": _put(attention.values, arrays)}
+    share = {} if attention.share is None else {"share": float(attention.share)}
+    return {"method": attention.method, "values": _put(attention.values, arrays), **share}
 
 
 def _maps(values: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]) -> Any:
@@ -129,7 +130,10 @@ def _maps(values: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]) -> Any
         cells = np.asarray(arrays[each["values"]])
         if cells.ndim != 2 or not cells.size:
             raise ValueError("a map has no rows and columns")
-        found.append(AttentionMap(cells, str(each["method"])))
+        share = each.get("share")
+        found.append(
+            AttentionMap(cells, str(each["method"]), None if share is None else float(share))
+        )
     return tuple(found)
 
 
@@ -163,6 +167,7 @@ def _region(region: Region, contrast: tuple[float, float] | None, arrays: Arrays
         mask = {"bits": packed, "shape": list(region.mask.shape)}
     return {
         "source": region.source,
+        "label": region.label,
         "box": [int(edge) for edge in region.box],
         "shape": list(region.pixels.shape),
         "pixel_size": None if region.pixel_size is None else list(map(float, region.pixel_size)),
@@ -208,6 +213,7 @@ def _regions(
             "unit": str(kept["unit"]),
             "source": str(kept["source"]),
             "placement": placement,
+            "label": str(kept.get("label", "")),
         }
         found.append(make(known, kept))
     return tuple(found)

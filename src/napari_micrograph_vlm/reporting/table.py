@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from ..runs.findings import Finding, Run
 from ..runs.merge import counted_once
 from ..whole_files import printable
-from .columns import FIRST, LAST, SURE, typed
+from .columns import FIRST, LAST, SIZES, SURE, WARNINGS, typed
 from .table_files import check_table, read_table, write_table
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ def frame_of(
     pandas.DataFrame
         Place (``y0`` to ``x1`` in full-resolution pixels), ``class`` (a person's where there is
         one), the model's class and its probability, one column a question and one with how sure
-        the answer is, sizes in pixels and in ``unit``, why an item was skipped, ``key``, which
-        names the item in the journal, and ``same_as``, the key of the neighbouring tile that
-        stands for this one because both saw the same thing: ``table[table["same_as"] == ""]``
-        counts each thing once. Text that is not known is empty, numbers are NaN.
+        the answer is, what cannot be true of the answers (``warnings``), what was measured (see
+        :data:`.columns.SIZES`), sizes in pixels and in ``unit``, why an item was skipped,
+        ``key``, which names the item in the journal, and ``same_as``, the key of the neighbouring
+        tile that stands for this one because both saw the same thing:
+        ``table[table["same_as"] == ""]`` counts each thing once. Text that is not known is
+        empty, numbers are NaN.
     """
     run = getattr(recorded, "run", None)
     if isinstance(recorded, Recorded):
@@ -77,13 +79,15 @@ def frame_of(
     names: list[str] = []
     if probabilities:
         names = list(dict.fromkeys(name for each in found for name in each.probabilities))
-    taken = set(FIRST) | set(LAST)
+    measured = any(each.sizes for each in found) or (run is not None and run.task.measure)
+    extra = ((WARNINGS,) if questions else ()) + (SIZES if measured else ())
+    taken = {*FIRST, *LAST, *extra}
     asked = {question: _free(question, taken) for question in questions}
     chances = {name: _free(f"p({name})", taken) for name in names}
     columns = list(FIRST)
     for column in asked.values():
         columns += [column, column + SURE]
-    columns += [*LAST, *chances.values()]
+    columns += [*extra, *LAST, *chances.values()]
     rows = [
         {**_row(each, asked, chances, model, revision), "same_as": known_as.get(each.item.key, "")}
         for each in found
@@ -96,7 +100,7 @@ def _row(
 ) -> dict[str, Any]:
     item = found.item
     height, width = found.shape
-    box = item.box or ((0, 0, height, width) if height and width else (None,) * 4)
+    box = item.place or ((0, 0, height, width) if height and width else (None,) * 4)
     size = found.pixel_size
     row: dict[str, Any] = {
         "source": item.source,
@@ -127,6 +131,13 @@ def _row(
     for said in found.said:
         row[asked[said.question]] = said.text
         row[asked[said.question] + SURE] = said.confidence
+    row[WARNINGS] = " ".join(found.warnings)
+    if (sizes := found.sizes) is not None:
+        measured = (
+            sizes.what, sizes.count, sizes.coverage, sizes.area, sizes.diameter, sizes.length,
+            sizes.length_error,
+        )  # fmt: skip
+        row.update(zip(SIZES, measured, strict=True))
     for name, column in chances.items():
         row[column] = found.probabilities.get(name, nan)
     return row

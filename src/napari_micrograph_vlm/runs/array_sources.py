@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RegionError, SourceError
+from ..readers.picture_area import InBarError, PictureArea, find_area, may_touch_bar
 from ..regions import Box, Cutout, Region, clip_box
 from .contents import contents_of, digest
 from .items import Item
 from .journal_rows import writable
 from .tiles import NOTHING_TO_SEE, Levels, Tiles, levels_of
 
+if TYPE_CHECKING:
+    from ..readers.metadata import Instrument
+
 __all__ = [
+    "LEFT_OUT",
     "ArraySource",
     "CutoutSource",
     "PlaneWindow",
     "TiledSource",
     "as_array",
+    "bar_told",
     "box_text",
     "contents_of",
     "read_plane",
 ]
+
+LEFT_OUT = "left out"
+"""What a run's source says of information bars; nothing where they are looked at, too."""
 
 LARGEST = 2**28
 """Pixels of a region that is read in one piece; it takes four bytes for each."""
@@ -85,6 +94,10 @@ class ArraySource:
         Default: whether there are more than two axes and the last has 3 or 4 elements.
     name : str
         What to call it.
+    pixel_size, unit, contrast_limits, instrument, scale_from, scale_error
+        As of a :class:`.regions.Cutout`.
+    include_bar : bool
+        Whether an information bar is looked at, too; else it is left out.
 
     Raises
     ------
@@ -107,6 +120,10 @@ class ArraySource:
         pixel_size: tuple[float, float] | None = None,
         unit: str = "pixel",
         contrast_limits: tuple[float, float] | None = None,
+        instrument: Instrument | None = None,
+        scale_from: str = "",
+        scale_error: float | None = None,
+        include_bar: bool = False,
     ) -> None:
         if sum(given is not None for given in (boxes, outlines, tiles)) > 1:
             raise SourceError("Give boxes, outlines or tiles, not several of them.")
@@ -119,15 +136,22 @@ class ArraySource:
             raise SourceError(f"An array of shape {shape} holds no micrograph.")
         self.axes = _axes((-2, -1) if axes is None else axes, len(self._shape))
         self.pixel_size, self.unit, self.contrast_limits = pixel_size, unit, contrast_limits
+        self.told: dict[str, Any] = {
+            "instrument": instrument,
+            "scale_from": scale_from,
+            "scale_error": scale_error,
+        }
+        self.include_bar = include_bar
         self._parts = _parts(boxes, outlines, self.plane_shape)
         self._forget()
 
     def _forget(self) -> None:
         self._levels: dict[tuple[int, ...], Levels] = {}
+        self._areas: dict[tuple[int, ...], PictureArea | None] = {}
         self._measuring = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_levels", "_measuring"}
+        own = {"_levels", "_areas", "_measuring"}
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -166,8 +190,10 @@ class ArraySource:
             item,
             levels if self.tiles is not None and self.tiles.skip_empty else None,
             contrast_limits=self.contrast_limits or (levels.limits if levels else None),
+            area=self._area_for(item),
             pixel_size=self.pixel_size,
             unit=self.unit,
+            **self.told,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,15 +209,30 @@ class ArraySource:
             "tiles": self.tiles and self.tiles.to_dict(),
             "parts": parts,
             "contents": contents_of(self.array),
+            **bar_told(self.include_bar),
         }
 
     def _window(self, plane: tuple[int, ...]) -> PlaneWindow:
         return PlaneWindow(self.array, self.axes, plane, self.rgb)
 
+    def _area_for(self, item: Item) -> PictureArea | None:
+        """Return the picture in an item's plane where its information bar may be in the item."""
+        box = item.box or (0, 0, *self.plane_shape)
+        return self._area_of(item.plane) if may_touch_bar(box, self.plane_shape) else None
+
+    def _area_of(self, plane: tuple[int, ...]) -> PictureArea | None:
+        if self.include_bar:
+            return None
+        with self._measuring:
+            if plane not in self._areas:
+                self._areas[plane] = find_area(self._window(plane))
+            return self._areas[plane]
+
     def _levels_of(self, plane: tuple[int, ...]) -> Levels:
+        area = self._area_of(plane)
         with self._measuring:
             if plane not in self._levels:
-                self._levels[plane] = levels_of(self._window(plane), self.rgb)
+                self._levels[plane] = levels_of(self._window(plane), self.rgb, area)
             return self._levels[plane]
 
 
@@ -214,8 +255,8 @@ class PlaneWindow:
         self.shape = (shape[axes[0]], shape[axes[1]], *shape[len(shape) - rgb :])
         self.ndim = len(self.shape)
 
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        rows, columns, *_colours = index
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> NDArray[Any]:
+        rows, columns, *_colours = (index, slice(None)) if isinstance(index, slice) else index
         others = iter(self.plane)
         whole: list[int | slice] = []
         for axis in range(len(self.plane) + 2):
@@ -235,6 +276,7 @@ def read_plane(
     levels: Levels | None = None,
     *,
     contrast_limits: tuple[float, float] | None = None,
+    area: PictureArea | None = None,
     pixel_size: tuple[float, float] | None = None,
     unit: str = "pixel",
     **cut: Any,
@@ -247,6 +289,8 @@ def read_plane(
         Reads what is indexed.
     levels : Levels, optional
         Of the whole plane, to leave out a part that is empty.
+    area : PictureArea, optional
+        The picture without its information bar, which is left out.
     **cut
         Further fields of the :class:`.regions.Cutout`.
 
@@ -256,7 +300,10 @@ def read_plane(
         If there is nothing to see in it, it is too small, or too large to be read in one piece.
     """
     height, width = plane.shape[:2]
-    box: Box = clip_box(item.box or (0, 0, height, width), (height, width))
+    box: Box = clip_box(item.place or (0, 0, height, width), (height, width))
+    if area is not None:
+        cut = {**cut, "left_out": area.strip(box)}
+        box = _picture_in(box, area, tile=levels is not None)
     y0, x0, y1, x1 = box
     if (y1 - y0) * (x1 - x0) > LARGEST:
         raise RegionError(
@@ -278,6 +325,20 @@ def read_plane(
         source=item.source,
         **cut,
     ).read()
+
+
+def bar_told(include_bar: bool) -> dict[str, Any]:
+    """Return what tells a run without information bars from one with them, ready for JSON."""
+    return {} if include_bar else {"bar": LEFT_OUT}
+
+
+def _picture_in(box: Box, area: PictureArea, *, tile: bool) -> Box:
+    try:
+        return area.clip(box)
+    except InBarError:
+        if tile:
+            raise RegionError(NOTHING_TO_SEE) from None
+        raise
 
 
 Part = tuple[Box, tuple[tuple[float, float], ...] | None]

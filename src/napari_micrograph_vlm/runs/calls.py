@@ -38,8 +38,10 @@ def batch(
     axis: int | None = None,
     regions: Sequence[Any] | None = None,
     objects: Any = None,
+    include_bar: bool = False,
     tiled: bool | None = None,
     max_tokens: int = 48,
+    measure: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     pause: Event | None = None,
     cancel: Event | None = None,
@@ -79,10 +81,16 @@ def batch(
         Boxes ``(y0, x0, y1, x1)`` or (N, 2) vertices on an array or file.
     objects : array of int, optional
         Labels: every object of an array or file is a region.
+    include_bar : bool
+        Whether the model is shown the information bars of pictures, too; they are left out
+        otherwise. A source says so itself.
     tiled : bool, optional
         Whether the model looks at each region in tiles of its own; None: where it is large.
     max_tokens : int
         Longest answer.
+    measure : bool
+        Whether what is found is measured: what the first answer is about, or the class where
+        nothing is asked.
     on_progress : callable, optional
         Called with a ``Progress`` after every few items.
     pause, cancel : threading.Event, optional
@@ -91,7 +99,8 @@ def batch(
     Returns
     -------
     pandas.DataFrame
-        One row an item; ``class`` is a person's where the journal holds one.
+        One row an item; ``class`` is a person's where the journal holds one. With ``measure``
+        it has sizes in ``unit``, or in pixels where the scale is not known.
 
     Raises
     ------
@@ -117,12 +126,13 @@ def batch(
         axis=axis,
         regions=regions,
         objects=objects,
+        include_bar=include_bar,
     )
     asked = (questions,) if isinstance(questions, str) else tuple(questions)
     label_set = _label_set(labels)
     if label_set is None and learnt is not None:
         label_set = learnt_classes(learnt)
-    task = Task(asked, label_set, threshold, tiled, max_tokens)
+    task = Task(asked, label_set, threshold, tiled, max_tokens, measure)
     loaded = load_model(model) if model is None or isinstance(model, (str, PathLike)) else model
     if learnt is not None:
         from ..labelling.learnt_model import LearntModel

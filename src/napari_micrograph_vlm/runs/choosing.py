@@ -46,6 +46,7 @@ def source_of(
     axis: int | None = None,
     regions: Sequence[Any] | None = None,
     objects: Any = None,
+    include_bar: bool = False,
 ) -> Source:
     """Return a source.
 
@@ -63,6 +64,8 @@ def source_of(
         Boxes ``(y0, x0, y1, x1)`` or (N, 2) vertices on an array or a file.
     objects : array of int, optional
         Labels of an array or a file: every object is a region.
+    include_bar : bool
+        Whether information bars are looked at, too; else they are left out.
 
     Raises
     ------
@@ -81,10 +84,11 @@ def source_of(
     if isinstance(source, (str, PathLike)):
         path = Path(source).expanduser()
         if not named and not _is_array_file(path):
-            return FolderSource(path, pattern, tiles)
+            return FolderSource(path, pattern, tiles, include_bar=include_bar)
         if axis is not None:
-            return StackSource(path, axis, tiles=tiles)
+            return StackSource(path, axis, tiles=tiles, include_bar=include_bar)
         array, place = _picture(path)
+        place["include_bar"] = include_bar
         return _of_array(array, tiles, regions, objects, place)
     if not hasattr(source, "shape") or not hasattr(source, "dtype"):
         raise SourceError(
@@ -92,8 +96,8 @@ def source_of(
             "Layers are gone through in the panel Batch."
         )
     if axis is not None:
-        return StackSource(source, axis, tiles=tiles)
-    return _of_array(source, tiles, regions, objects, {})
+        return StackSource(source, axis, tiles=tiles, include_bar=include_bar)
+    return _of_array(source, tiles, regions, objects, {"include_bar": include_bar})
 
 
 def _of_array(
@@ -117,10 +121,10 @@ def _picture(path: Path) -> tuple[Any, dict[str, Any]]:
     name = str(path.absolute())
     if _is_array_file(path):
         return open_stack(path), {"name": name}
-    from .pages import read_page
+    from .pages import place_told, read_page
 
     file = read_page(path)
-    return file.array, {"name": name, "pixel_size": file.pixel_size, "unit": file.unit}
+    return file.array, {"name": name, **place_told(file)}
 
 
 def _is_array_file(path: Path) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..regions import Region
 from ..results import Answer, Classification
 from .findings import Finding, Said, Status
 from .items import Item
+from .measured import sizes_of
 from .thumbnails import thumbnail_of
 
 __all__ = ["finding_of", "skipped"]
@@ -22,6 +24,7 @@ def finding_of(
     index: int = 0,
     thumbnail: bytes | None = None,
     seconds: float | None = None,
+    measured: bool = False,
 ) -> Finding:
     """Put together what was found out about one item.
 
@@ -41,6 +44,8 @@ def finding_of(
         Made from the region where it is not given.
     seconds : float, optional
         How long the model took for this item; else what the results say.
+    measured : bool
+        Whether what was found is measured.
     """
     best, probability, probabilities = "", float("nan"), {}
     maps = [attention for answer in answers for attention in answer.attention[:1]]
@@ -53,18 +58,21 @@ def finding_of(
         whole = 0.0 if classification is None else classification.provenance.seconds
         parts = sum(answer.provenance.seconds for answer in answers)
         seconds = whole / max(len(classification or ()), 1) + parts
+    if region.left_out is not None:
+        item = replace(item, seen=region.box)
     return Finding(
         item=item,
         best=best,
         probability=probability,
         probabilities=probabilities,
-        said=tuple(Said(one.question, one.text, one.confidence) for one in answers),
+        said=tuple(Said(one.question, one.text, one.confidence, one.warnings) for one in answers),
         maps=tuple(maps),
         shape=region.shape,
         pixel_size=region.pixel_size,
         unit=region.unit,
         thumbnail=thumbnail_of(region) if thumbnail is None else thumbnail,
         seconds=seconds,
+        sizes=sizes_of(classification, answers, index=index) if measured else None,
     )
 
 

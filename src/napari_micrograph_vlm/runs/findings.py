@@ -15,7 +15,7 @@ from .. import __version__
 from ..results import AttentionMap
 from .items import Item, Task
 
-__all__ = ["Finding", "Run", "Said", "Status", "differences"]
+__all__ = ["Finding", "Run", "Said", "Sizes", "Status", "differences"]
 
 
 class Status(StrEnum):
@@ -27,11 +27,46 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Said:
-    """One question and the model's answer."""
+    """One question and the model's answer.
+
+    ``warnings`` is what cannot be true of it (:attr:`.results.Answer.warnings`).
+    """
 
     question: str
     text: str
     confidence: float = nan
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What was measured of one item; see :func:`napari_micrograph_vlm.measure`.
+
+    Attributes
+    ----------
+    what : str
+        What was measured, such as ``"crack"``.
+    count : int
+        Number of objects.
+    coverage : float
+        Share of the item that they cover, 0 to 1.
+    area, diameter, length : float
+        Of all together, the median equivalent diameter, and the length of the longest, in the
+        finding's unit (areas in its square), or in pixels; NaN where there is no object.
+    length_error : float
+        Standard uncertainty of ``length``.
+    method : str
+        How the objects were outlined.
+    """
+
+    what: str
+    count: int
+    coverage: float
+    area: float = nan
+    diameter: float = nan
+    length: float = nan
+    length_error: float = nan
+    method: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +103,8 @@ class Finding:
         The class that a person gave; no run overwrites it. Empty: nobody did.
     reviewed : bool
         Whether a person has looked at it.
+    sizes : Sizes or None
+        What was measured; None where the run measures nothing, or nothing was found.
     """
 
     item: Item
@@ -86,6 +123,12 @@ class Finding:
     asked: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     corrected: str = ""
     reviewed: bool = False
+    sizes: Sizes | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be true of the answers, a sentence each."""
+        return tuple(sentence for one in self.said for sentence in one.warnings)
 
     @property
     def final(self) -> str:

@@ -11,13 +11,15 @@ from threading import Lock
 from typing import Any
 
 from ..errors import SourceError
+from ..readers.micrograph import MicrographFile
+from ..readers.picture_area import PictureArea, find_area
 from ..regions import Region
-from .array_sources import box_text, read_plane
+from .array_sources import bar_told, box_text, read_plane
 from .contents import file_state
-from .folders import files_in
+from .folders import files_in, is_about_another
 from .items import Item
 from .journal import SUFFIX
-from .pages import page_count, picture_shape, read_page
+from .pages import page_count, picture_shape, place_told, read_page
 from .tiles import Levels, Tiles, levels_of
 
 __all__ = ["FolderSource"]
@@ -37,6 +39,9 @@ _OPEN_FILES = 2
 """Files whose pixels are kept while their tiles or pages are read."""
 
 
+_Opened = tuple[MicrographFile, PictureArea | None, Levels]
+
+
 class FolderSource:
     """Pictures of a folder; hidden files and ours are left out, all others are looked at.
 
@@ -50,6 +55,8 @@ class FolderSource:
         Cuts every picture into tiles.
     pages : bool
         Whether every page of a file is looked at, else its first.
+    include_bar : bool
+        Whether the information bars of pictures are looked at, too; else they are left out.
 
     Raises
     ------
@@ -64,18 +71,18 @@ class FolderSource:
         tiles: Tiles | None = None,
         *,
         pages: bool = True,
+        include_bar: bool = False,
     ) -> None:
         self.root = Path(root).expanduser().absolute()
         if not self.root.exists():
             raise SourceError(f"There is no folder or file {self.root}.")
         self.pattern, self.tiles, self.pages = pattern, tiles, pages
+        self.include_bar = include_bar
         self._expression = _expression(pattern)
         self._state()
 
     def _state(self) -> None:
-        self._open: OrderedDict[tuple[Path, int, str], tuple[Any, Levels] | SourceError] = (
-            OrderedDict()
-        )
+        self._open: OrderedDict[tuple[Path, int, str], _Opened | SourceError] = OrderedDict()
         self._layouts: dict[Path, tuple[str, int, tuple[int, int] | None]] = {}
         self._opening = Lock()
 
@@ -112,16 +119,17 @@ class FolderSource:
         path, page = Path(item.source), item.plane[0] if item.plane else 0
         if self.tiles is None:
             file, levels = read_page(path, page), None
+            area = self._area_of(file)
         else:
-            file, levels = self._opened(path, page, item.state)
+            file, area, levels = self._opened(path, page, item.state)
         skip = levels if self.tiles is not None and self.tiles.skip_empty else None
         return read_plane(
             file.array,
             item,
             skip,
             contrast_limits=levels.limits if levels else None,
-            pixel_size=file.pixel_size,
-            unit=file.unit,
+            area=area,
+            **place_told(file),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +140,7 @@ class FolderSource:
             "pattern": self.pattern,
             "tiles": self.tiles and self.tiles.to_dict(),
             "pages": self.pages,
+            **bar_told(self.include_bar),
         }
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -139,7 +148,8 @@ class FolderSource:
             yield self.root.name, self.root
             return
         for name, path in files_in(self.root):
-            if self._expression.fullmatch(name) and not name.lower().endswith(_OURS):
+            ours = name.lower().endswith(_OURS) or is_about_another(path)
+            if self._expression.fullmatch(name) and not ours:
                 yield name, path
 
     def _layout(self, path: Path) -> tuple[str, int, tuple[int, int] | None]:
@@ -153,7 +163,10 @@ class FolderSource:
             self._layouts[path] = state, count, shape
         return self._layouts[path]
 
-    def _opened(self, path: Path, page: int, state: str) -> tuple[Any, Levels]:
+    def _area_of(self, file: MicrographFile) -> PictureArea | None:
+        return None if self.include_bar else find_area(file.array)
+
+    def _opened(self, path: Path, page: int, state: str) -> _Opened:
         """Open a picture once for all its tiles."""
         with self._opening:
             key = path, page, state
@@ -162,7 +175,8 @@ class FolderSource:
                     self._open.popitem(last=False)
                 try:
                     file = read_page(path, page)
-                    self._open[key] = file, levels_of(file.array, file.is_rgb)
+                    area = self._area_of(file)
+                    self._open[key] = file, area, levels_of(file.array, file.is_rgb, area)
                 except SourceError as error:
                     self._open[key] = error  # said of every tile, read once
             self._open.move_to_end(key)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["PICTURES", "files_in", "pictures_in"]
+from ..readers.formats import suffixes_read
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".btf", ".tf8")
-"""Files that are taken for pictures, by the end of the name."""
+__all__ = ["PICTURES", "files_in", "is_about_another", "pictures_in"]
+
+PICTURES = (*(end for end in suffixes_read() if end != ".emi"), ".btf", ".tf8")
+"""Files that are taken for pictures, by the end of the name; those of ``.emi`` are in ``.ser``."""
 
 
 def files_in(root: Path) -> Iterator[tuple[str, Path]]:
@@ -29,6 +31,18 @@ def files_in(root: Path) -> Iterator[tuple[str, Path]]:
 def pictures_in(root: Path) -> Iterator[Path]:
     """List the files of :func:`files_in` that are pictures by the end of their names."""
     return (path for name, path in files_in(root) if name.lower().endswith(PICTURES))
+
+
+def is_about_another(path: Path) -> bool:
+    """Whether a file holds what a microscope wrote about the picture beside it, and no picture."""
+    stem, end = path.stem, path.suffix.lower()
+    if end == ".emi":
+        return any(path.with_name(f"{stem}_{number}.ser").exists() for number in range(1, 10))
+    if end not in (".txt", ".hdr"):
+        return False
+    own, _dash, kind = stem.rpartition("-")  # TESCAN: a-tif.hdr beside a.tif
+    beside = [f"{stem}{picture}" for picture in PICTURES] + ([f"{own}.{kind}"] if own else [])
+    return any(path.with_name(name).exists() for name in beside)
 
 
 def _walk(folder: Path, stem: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]]:

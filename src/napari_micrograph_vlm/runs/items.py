@@ -35,6 +35,8 @@ class Item:
         :attr:`.regions.Placement.shape_id`, where it was drawn in a window.
     state : str
         Of the file: another one means that the file was replaced; empty: nobody knows.
+    seen : Box or None
+        What of it was looked at, where its information bar was left out.
     """
 
     key: str
@@ -45,6 +47,12 @@ class Item:
     label: int | None = None
     shape_id: str | None = None
     state: str = ""
+    seen: Box | None = None
+
+    @property
+    def place(self) -> Box | None:
+        """The window that was looked at; None: all of the plane."""
+        return self.seen or self.box
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -55,8 +63,10 @@ class Item:
         """Make it from what :meth:`to_dict` gave."""
         given = dict(values)
         given["plane"] = tuple(given.get("plane") or ())
-        box, outline = given.get("box"), given.get("outline")
-        given["box"] = None if box is None else (box[0], box[1], box[2], box[3])
+        outline = given.get("outline")
+        for name in ("box", "seen"):
+            box = given.get(name)
+            given[name] = None if box is None else (box[0], box[1], box[2], box[3])
         given["outline"] = None if outline is None else tuple((y, x) for y, x in outline)
         return cls(**given)
 
@@ -103,6 +113,8 @@ class Task:
         As in :class:`.results.Question`.
     max_tokens : int
         Longest answer.
+    measure : bool
+        Whether what is found is measured, too.
 
     Raises
     ------
@@ -115,6 +127,7 @@ class Task:
     threshold: float = 0.0
     tiled: bool | None = None
     max_tokens: int = 48
+    measure: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:  # not a number is neither
@@ -126,11 +139,14 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
-        return {
+        made = {
             **vars(self),
             "questions": list(self.questions),
             "label_set": None if self.label_set is None else self.label_set.to_dict(),
         }
+        if not self.measure:
+            del made["measure"]  # such a run goes on with one from before there were sizes
+        return made
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Task:

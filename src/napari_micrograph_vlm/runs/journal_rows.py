@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..results import AttentionMap
-from .findings import Finding, Said, Status
+from .findings import Finding, Said, Sizes, Status
 from .items import Item
 
 __all__ = [
@@ -59,7 +59,6 @@ MapRow = tuple[str, int, str, int, int, float, bytes]
 def row_of(finding: Finding) -> tuple[Any, ...]:
     """Return what goes into the columns of ``COLUMNS``."""
     size = finding.pixel_size or (None, None)
-    said = [[one.question, one.text, _or_none(one.confidence)] for one in finding.said]
     probabilities = [[name, _or_none(float(p))] for name, p in finding.probabilities.items()]
     return (
         writable(finding.item.key),
@@ -69,7 +68,7 @@ def row_of(finding: Finding) -> tuple[Any, ...]:
         writable(finding.best),
         _or_none(float(finding.probability)),
         _json(probabilities),
-        _json(said),
+        _json(_said_row(finding)),
         *map(int, finding.shape),
         *size,
         finding.unit,
@@ -109,6 +108,7 @@ def finding_of_row(
     """
     at = dict(zip(COLUMNS, row, strict=True))
     size = at["pixel_height"], at["pixel_width"]
+    said, sizes = _said_of(json.loads(at["said"]))
     return Finding(
         item=Item.from_dict(json.loads(at["item"])),
         status=Status(at["status"]),
@@ -116,7 +116,7 @@ def finding_of_row(
         best=at["best"],
         probability=_or_nan(at["probability"]),
         probabilities={name: _or_nan(p) for name, p in json.loads(at["probabilities"])},
-        said=tuple(Said(q, text, _or_nan(sure)) for q, text, sure in json.loads(at["said"])),
+        said=said,
         maps=tuple(map(_map_of, maps)),
         shape=(at["height"], at["width"]),
         pixel_size=None if None in size else size,
@@ -126,7 +126,44 @@ def finding_of_row(
         asked=at["asked"],
         corrected=judgement[0],
         reviewed=bool(judgement[1]),
+        sizes=sizes,
     )
+
+
+def _said_row(finding: Finding) -> Any:
+    """Return answers and sizes ready for JSON: a list of answers alone as far as that will do."""
+    said = [
+        [
+            one.question,
+            one.text,
+            _or_none(one.confidence),
+            *([one.warnings] if one.warnings else ()),
+        ]
+        for one in finding.said
+    ]
+    if finding.sizes is None:
+        return said
+    sizes = {
+        name: _or_none(value) if isinstance(value, float) else value
+        for name, value in vars(finding.sizes).items()
+    }
+    return {"answers": said, "sizes": sizes}
+
+
+def _said_of(stored: Any) -> tuple[tuple[Said, ...], Sizes | None]:
+    """Return what :func:`_said_row` was made from; journals from before sizes hold a list."""
+    answers = stored if isinstance(stored, list) else stored["answers"]
+    sizes = None
+    if isinstance(stored, dict) and stored.get("sizes"):
+        given: dict[str, Any] = {
+            name: nan if value is None else value for name, value in stored["sizes"].items()
+        }
+        sizes = Sizes(**given)
+    said = tuple(
+        Said(question, text, _or_nan(sure), tuple(warnings[0]) if warnings else ())
+        for question, text, sure, *warnings in answers
+    )
+    return said, sizes
 
 
 def _map_of(row: MapRow) -> AttentionMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,12 @@ class LabelsSource(ArraySource):
         """Read an object."""
         if item.box is None:
             raise RegionError(f"{item.key} names no object.")
-        y0, x0, y1, x1 = item.box
+        box, left_out = item.box, None
+        area = self._area_for(item)
+        if area is not None:
+            box, left_out = area.clip(item.box), area.strip(item.box)
+            item = replace(item, seen=box)
+        y0, x0, y1, x1 = box
         mask_of = None
         if self.masked:
             part = self._labels_of(item.plane, (slice(y0, y1), slice(x0, x1)))
@@ -95,6 +101,8 @@ class LabelsSource(ArraySource):
             pixel_size=self.pixel_size,
             unit=self.unit,
             mask_of=mask_of,
+            left_out=left_out,
+            **self.told,
         )
 
     def to_dict(self) -> dict[str, Any]:

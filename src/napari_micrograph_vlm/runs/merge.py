@@ -15,12 +15,12 @@ from .findings import Finding, Status
 if TYPE_CHECKING:
     from ..reporting.table import Recorded
 
-__all__ = ["Places", "counted_once", "same_places"]
+__all__ = ["NOTHING", "Places", "counted_once", "same_places"]
 
 CELLS = 1.5
 """Two looks are at the same place when they are at most so many cells of the coarser map apart."""
 
-_ALONE = {
+NOTHING = {
     *("", fold(Classification.UNKNOWN)),
     *("no defect", "no defects", "defect-free", "none", "nothing", "background", "normal"),
 }
@@ -107,8 +107,8 @@ class Places:
 
 
 def _look_of(number: int, finding: Finding) -> _Look | None:
-    box = finding.item.box
-    if box is None or finding.status is not Status.DONE or fold(finding.final) in _ALONE:
+    box = finding.item.place
+    if box is None or finding.status is not Status.DONE or fold(finding.final) in NOTHING:
         return None
     if finding.corrected and finding.corrected != finding.best:
         return None  # its map shows where the model saw something else

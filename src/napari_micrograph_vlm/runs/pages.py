@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from ..readers.micrograph import MicrographFile, read_micrograph
+from ..readers.peek import page_count, picture_shape
 
-__all__ = ["PagesOfTiff", "page_count", "picture_shape", "read_page", "regular_file"]
-
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+__all__ = [
+    "PagesOfTiff",
+    "page_count",
+    "picture_shape",
+    "place_told",
+    "read_page",
+    "regular_file",
+]
 
 
 def regular_file(path: Path) -> Path:
@@ -41,44 +47,8 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-def page_count(path: Path) -> int:
-    """Return how many pictures like the first a file holds; 1 where it cannot be read."""
-    try:
-        if not _is_tiff(path):
-            return 1
-        import tifffile
-
-        with tifffile.TiffFile(path) as tiff:
-            first = tiff.pages.first
-            alike = 0
-            for page in tiff.pages:  # type: ignore[attr-defined,unused-ignore]
-                if page.shape != first.shape or page.dtype != first.dtype:
-                    break
-                alike += 1
-            return max(alike, 1)
-    except Exception:
-        return 1  # reading it says what is wrong with it
-
-
-def picture_shape(path: Path) -> tuple[int, int] | None:
-    """Return height and width of a file's pictures without reading them; None: unreadable."""
-    try:
-        if _is_tiff(path):
-            import tifffile
-
-            with tifffile.TiffFile(path) as tiff:
-                page = tiff.pages.first
-                return int(page.imagelength), int(page.imagewidth)
-        from PIL import Image
-
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except Exception:
-        return None
-
-
 def read_page(path: Path, page: int = 0) -> MicrographFile:
-    """Read one page of a file; its pixel size is that of the first.
+    """Read one page of a file, or one plane of a stack; its pixel size is that of the first.
 
     Raises
     ------
@@ -88,8 +58,19 @@ def read_page(path: Path, page: int = 0) -> MicrographFile:
     return read_micrograph(regular_file(path), page)
 
 
+def place_told(file: MicrographFile) -> dict[str, Any]:
+    """Return what a file says of its pixels and its instrument, as fields of a cutout."""
+    return {
+        "pixel_size": file.pixel_size,
+        "unit": file.unit,
+        "instrument": file.instrument if file.instrument.to_dict() else None,
+        "scale_from": file.scale_from,
+        "scale_error": file.scale_error,
+    }
+
+
 class PagesOfTiff:
-    """The pages of a TIFF as one array; decodes the pages that are indexed.
+    """The pages of a file as one array; decodes the pages that are indexed.
 
     The file is opened anew each time, so that threads may share it.
     """
@@ -119,13 +100,6 @@ class PagesOfTiff:
     def _page(self, number: int, rest: Sequence[Any]) -> NDArray[Any]:
         # Through the reader, which knows where white is 0.
         return np.asarray(read_page(self.path, number).array[tuple(rest) or slice(None)])
-
-
-def _is_tiff(path: Path) -> bool:
-    if not stat.S_ISREG(path.stat().st_mode):
-        return False
-    with path.open("rb") as file:
-        return file.read(4).startswith(_TIFF_MAGIC)
 
 
 def _is_text(name: str) -> bool:

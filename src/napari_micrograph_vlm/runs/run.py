@@ -190,6 +190,7 @@ def _ask(ready: list[Ready], task: Task, model: Model, cancel: Event | None) -> 
             index=i,
             thumbnail=one.thumbnail,
             seconds=seconds,
+            measured=task.measure,
         )
         for i, one in enumerate(ready)
     ]

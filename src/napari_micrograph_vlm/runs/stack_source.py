@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError
+from ..readers.micrograph import read_micrograph
 from .array_sources import ArraySource
 from .contents import file_state
 from .tiles import Tiles
@@ -96,14 +97,23 @@ def open_stack(path: Path) -> Any:
         if path.suffix.lower() == ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False)
         if path.is_dir():
-            return _open_zarr(path)
-        return _open_tiff(path)
+            return _open_folder(path)
+        return read_micrograph(path).array
     except SourceError:
         raise
     except Exception as error:
         # Each library meets a broken file with exceptions of its own.
         said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise SourceError(f"{path} holds no stack that can be read: {said}.") from None
+
+
+def _open_folder(path: Path) -> Any:
+    known = (".zarray", ".zgroup", "zarr.json")
+    if path.suffix.lower() == ".zarr" or any((path / name).exists() for name in known):
+        return _open_zarr(path)
+    from ..readers.folder import read_folder
+
+    return read_folder(path).array
 
 
 def _open_zarr(path: Path) -> Any:
@@ -113,38 +123,25 @@ def _open_zarr(path: Path) -> Any:
         raise SourceError(
             f"To read {path}, install zarr: pip install napari-micrograph-vlm[all]"
         ) from None
+    from ..readers.zarr_documents import check_array, is_array
+
+    # Some ways of packing would run a program that lies in the folder.
+    check_array(path if is_array(path) else path / "0")
     found: Any = zarr.open(str(path), mode="r")
     return found["0"] if not hasattr(found, "dtype") else found
 
 
-def _open_tiff(path: Path) -> Any:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        if series.dataoffset is not None and series.keyframe.photometric != 0:
-            return tifffile.memmap(path, mode="r")
-        pages = [page for page in series.pages if page is not None]
-        grey = series.keyframe.axes == "YX" and series.keyframe.photometric in (0, 1)
-        if grey and series.ndim == 3 and len(pages) == series.shape[0]:
-            from .pages import PagesOfTiff
-
-            numbers = [page.index for page in pages]
-            return PagesOfTiff(path, series.shape, np.dtype(series.dtype), numbers)
-        array = series.asarray()
-        if series.keyframe.photometric != 0:
-            return array
-        return ~array if array.dtype.kind in "bu" else -array  # white is 0
-
-
 def _pixel_size(path: Path) -> dict[str, Any]:
-    """Return pixel size and unit that a TIFF names, as options of a source."""
-    from .pages import read_page
+    """Return pixel size and instrument that a file names, as options of a source."""
+    from .pages import place_told, read_page
 
-    if path.is_dir() or path.suffix.lower() == ".npy":
+    if path.suffix.lower() in (".npy", ".zarr"):
         return {}
     try:
-        file = read_page(path)
+        if path.is_dir():
+            from ..readers.folder import slices_in
+
+            return place_told(read_page(slices_in(path)[0]))
+        return place_told(read_page(path))
     except SourceError:
         return {}
-    return {"pixel_size": file.pixel_size, "unit": file.unit}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
+from ..readers.picture_area import PictureArea
 from ..regions import MIN_SIDE, Box
 
 __all__ = ["NOTHING_TO_SEE", "Levels", "Tiles", "levels_of"]
@@ -114,7 +115,7 @@ class Levels:
         return high - low <= _SPREAD * max(self.high - self.low, 0.0)
 
 
-def levels_of(plane: Any, colour: bool) -> Levels:
+def levels_of(plane: Any, colour: bool, area: PictureArea | None = None) -> Levels:
     """Take the levels of a plane from patches spread over it.
 
     Parameters
@@ -123,12 +124,15 @@ def levels_of(plane: Any, colour: bool) -> Levels:
         May lie on disk: only the patches are read.
     colour : bool
         Whether its last axis holds colours.
+    area : PictureArea, optional
+        The picture without its information bar, whose black and white would count.
     """
-    height, width = plane.shape[:2]
+    top, left, bottom, right = (0, 0, *plane.shape[:2]) if area is None else area.box
     values = []
-    for y in np.linspace(0, max(height - SAMPLES, 0), _PATCHES).astype(int):
-        for x in np.linspace(0, max(width - SAMPLES, 0), _PATCHES).astype(int):
-            patch = np.asarray(plane[y : y + SAMPLES, x : x + SAMPLES]).astype(np.float64)
+    for y in np.linspace(top, max(bottom - SAMPLES, top), _PATCHES).astype(int):
+        for x in np.linspace(left, max(right - SAMPLES, left), _PATCHES).astype(int):
+            window = slice(y, min(y + SAMPLES, bottom)), slice(x, min(x + SAMPLES, right))
+            patch = np.asarray(plane[window]).astype(np.float64)
             values.append(patch[np.isfinite(patch)])
     known = np.concatenate(values)
     if known.size == 0:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .demo import open_demo, run_demo
     from .docks import ask_widget, classify_widget
     from .features import has_user_text, restore_text, write_classification
+    from .frame_plans import frames_of
     from .geometry import RegionChoice, overlay_kwargs, plan_regions
     from .overlays import (
         OverlayStyle,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .region_source import cutouts_of
     from .region_view import unwrapped
     from .region_window import same_data
-    from .show import show_answer, show_classification
+    from .show import show_answer, show_classification, show_measurement
 
 __all__ = [
     "OverlayStyle",
@@ -36,6 +37,7 @@ __all__ = [
     "call_in_gui",
     "classify_widget",
     "cutouts_of",
+    "frames_of",
     "has_user_text",
     "hide_overlays",
     "is_gui_thread",
@@ -51,6 +53,7 @@ __all__ = [
     "shape_indices",
     "show_answer",
     "show_classification",
+    "show_measurement",
     "show_overlay",
     "show_word",
     "unwrapped",
@@ -63,6 +66,7 @@ _HOMES = {
     "ask_widget": "docks",
     "classify_widget": "docks",
     "cutouts_of": "region_source",
+    "frames_of": "frame_plans",
     "has_user_text": "features",
     "hide_overlays": "overlays",
     "is_overlay": "overlays",
@@ -77,6 +81,7 @@ _HOMES = {
     "shape_indices": "region_shapes",
     "show_answer": "show",
     "show_classification": "show",
+    "show_measurement": "show",
     "show_overlay": "overlays",
     "show_word": "overlays",
     "unwrapped": "region_view",

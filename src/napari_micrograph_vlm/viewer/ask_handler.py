@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..attention.explain import asked
 from ..attention.relevance import Method
+from ..frames.cutouts import are_frames
 from ..models.catalog import STUDENT
+from ..models.framing import framed
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, Question, Turn
 from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, covering, describe
@@ -21,10 +23,13 @@ from .handler_show import (
     Back,
     bring_back,
     clear_overlay,
+    frame_shown,
+    go_to_region,
     image_of,
     point_out,
     point_out_word,
 )
+from .measure_handler import MeasureHandler
 from .model_choice import ModelChoice
 from .trust_handler import TrustHandler
 
@@ -41,6 +46,7 @@ class AskHandler(Handler):
     """Asks the model what the user asks, and shows answers and where the model looked."""
 
     together = 2
+    tells_conditions = True
 
     def __init__(self, view: AskView, viewer: Viewer, **options: Any) -> None:
         super().__init__(view, viewer, **options)
@@ -50,6 +56,7 @@ class AskHandler(Handler):
         self._shown = -1
         self._turns: tuple[Turn, ...] = ()
         self._wants_turns = True
+        self._pointed: Answer | None = None
         self.choice = ModelChoice(view.models, view, self.preferences)
         self.trust = TrustHandler(
             view,
@@ -59,6 +66,7 @@ class AskHandler(Handler):
             self._show_maps,
             lambda: self._job is not None,
         )
+        self.measuring = MeasureHandler(view, viewer, lambda: self.shown, lambda: self._pointed)
         self.keeping = AskKeeping(self)
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
@@ -69,6 +77,8 @@ class AskHandler(Handler):
         self.connections.add(view.new_conversation, self.start_conversation)
         self.connections.add(view.follow_up.clicked, self._follow_up_clicked)
         self.connections.add(self.binding.changed, self._region_changed)
+        self.connections.add(view.looked_at.frame_chosen, self.show_frame)
+        self.connections.listen(self.viewer.dims.events.point, self._mark_frame)
         self.connections.add(view.models.outdated, self._allow_steps)
         self._allow_steps()
 
@@ -108,8 +118,8 @@ class AskHandler(Handler):
             ) as model:
                 report(Report.STAGE, "Looking at the region…")
                 return asked(
-                    ReasonedModel(model) if reasoned else model,
-                    # Two regions are looked at as a whole, as the panel says.
+                    ReasonedModel(framed(model, regions)) if reasoned else framed(model, regions),
+                    # Several regions are looked at as a whole, as the panel says.
                     Question(text, regions, turns, tiled if len(regions) == 1 else False),
                     method,
                     on_text=lambda piece: report(Report.TEXT, piece),
@@ -137,6 +147,7 @@ class AskHandler(Handler):
             return
         words = entry.answer.words
         word = words[index] if 0 <= index < len(words) else None
+        self._pointed = entry.answer if word is None else entry.answer.at_word(word)
         self.view.note.setText(describe(entry.answer, index))
         with self.telling():
             point_out_word(self.viewer, entry.answer, word)
@@ -152,6 +163,7 @@ class AskHandler(Handler):
             return
         word = words[index]
         asking = replace(entry.answer, text=entry.answer.question, words=words)
+        self._pointed = entry.answer.at_word(word)
         self.view.note.setText(f"as it read “{asking.text[word.start : word.stop]}”")
         with self.telling():
             point_out_word(self.viewer, asking, word)
@@ -165,8 +177,16 @@ class AskHandler(Handler):
             self.show_word(-1)
             return
         self.view.note.setText(f"step {index + 1}")
+        self._pointed = entry.answer.at_step(entry.answer.steps[index])
         with self.telling():
-            point_out(self.viewer, entry.answer.at_step(entry.answer.steps[index]))
+            point_out(self.viewer, self._pointed)
+
+    def show_frame(self, number: int) -> None:
+        """Go to the slice of one of the frames that the answer is about."""
+        entry = self.shown
+        if entry is not None and entry.answer is not None:
+            with self.telling():
+                go_to_region(self.viewer, entry.answer.regions[number])
 
     def show_entry(self, number: int) -> None:
         """Show an earlier answer, its region and where the model looked."""
@@ -182,10 +202,13 @@ class AskHandler(Handler):
                 self.view.start_answer(entry.question)
                 self.view.add_text(entry.text)
             self.trust.refresh()
+            self.measuring.refresh()
             self._converse(())
             return
         self._show(entry.answer)
         back = Back.NOTHING
+        if self.binding.frames is not None:
+            self.binding.frames.bring_back(entry.answer.regions)
         with self.telling():
             back = bring_back(self.viewer, entry.answer.regions, self.binding.layers)
             if back is Back.NOTHING:
@@ -213,6 +236,7 @@ class AskHandler(Handler):
         """Stop every job and let go of view and viewer."""
         if not self.closed:
             self.trust.close(deleted=deleted)
+            self.measuring.close(deleted=deleted)
             self.keeping.close(deleted=deleted)
         super().close(deleted=deleted)
 
@@ -294,13 +318,26 @@ class AskHandler(Handler):
         )
         self.view.show_answer(answer.question, answer.text, spoken, describe(answer), asked_for)
         self.view.steps.show_steps([step.text for step in answer.steps])
+        if are_frames(answer.regions):
+            pairs = zip(answer.regions, answer.attention, strict=True)
+            self.view.looked_at.show_frames([(region.label, one.share) for region, one in pairs])
+            self._mark_frame()
+        self.view.sizes.show_sentences(answer.warnings)
         self.view.share.setEnabled(True)
+        self._pointed = answer
         self.trust.refresh()
+        self.measuring.refresh()
 
     def _show_maps(self, answer: Answer) -> None:
         """Show other maps of the answer that is shown."""
+        self._pointed = answer
         with self.telling():
             point_out(self.viewer, answer)
+
+    def _mark_frame(self, event: Any = None) -> None:
+        entry = self.shown
+        if entry is not None and entry.answer is not None and are_frames(entry.answer.regions):
+            self.view.looked_at.mark(frame_shown(self.viewer, entry.answer.regions))
 
     def _converse(self, turns: tuple[Turn, ...]) -> None:
         self._turns = turns

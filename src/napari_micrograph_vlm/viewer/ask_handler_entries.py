@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isnan
+from typing import TYPE_CHECKING
 
 from ..attention.relevance import Method
 from ..attention.trust import Trust
 from ..results import Answer, AttentionMap
 from .handler_regions import Chosen
 from .region_picture import name_shapes
+
+if TYPE_CHECKING:
+    from ..measure.measurement import Measurement
 
 __all__ = ["STOPPED", "SUGGESTIONS", "Entry", "covering", "describe"]
 
@@ -51,6 +55,8 @@ class Entry:
         The answer with the maps of each method that was asked for.
     model : str or None
         The model that was chosen when it was asked; None: the default.
+    measured : tuple of Measurement
+        The sizes of what it is about, a measurement for each region; empty until it is measured.
     """
 
     question: str
@@ -63,6 +69,7 @@ class Entry:
     method: Method = Method.LAYERS
     versions: dict[Method, Answer] = field(default_factory=dict)
     model: str | None = None
+    measured: tuple[Measurement, ...] = ()
 
     @classmethod
     def of(cls, answer: Answer, model: str | None) -> Entry:

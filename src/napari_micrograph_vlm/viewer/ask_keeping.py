@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 from ..errors import RegionError
 from ..regions import Cutout, Region
 from ..results import Answer, Classification
+from ..windows import MOST_PIXELS
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, sentence_of
 from .keeping import Keeper, path_of
@@ -224,6 +225,8 @@ class AskKeeping(QObject):
 
     def _figure_saved(self, paths: list[Path]) -> None:
         names = " and ".join(path.name for path in paths)
+        if len(paths) > 2:  # one for each frame
+            names = f"{paths[0].name} to {paths[-1].name}"
         self._view.messages.inform(f"Saved {names} in {paths[0].parent}.")
 
     def _methods_wanted(self) -> None:
@@ -280,7 +283,7 @@ def _pixels_on(image: Image) -> Callable[[Region], NDArray[Any]]:
         data = shown.data[0] if shown.multiscale else shown.data
         y0, x0, y1, x1 = region.box
         # The mask was kept on the grid of the pixels that the model was given.
-        rows, columns = (y1 - y0, x1 - x0) if region.mask is None else region.mask.shape
+        rows, columns = (MOST_PIXELS, MOST_PIXELS) if region.mask is None else region.mask.shape
         steps = max((y1 - y0) // rows, 1), max((x1 - x0) // columns, 1)
         index: list[int | slice] = [0] * shown.ndim
         for axis, at in zip(

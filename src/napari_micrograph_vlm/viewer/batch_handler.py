@@ -204,19 +204,26 @@ class BatchHandler(QObject):
         if label_set is None and not questions:
             raise QuestionError("Ask for a class, or write at least one question.")
         threshold = self.view.unknown_below if label_set is not None else 0.0
-        return Task(questions, label_set, threshold, max_tokens=self.preferences().max_tokens)
+        return Task(
+            questions,
+            label_set,
+            threshold,
+            max_tokens=self.preferences().max_tokens,
+            measure=self.view.measure.isChecked(),
+        )
 
     def _plan(self) -> Callable[[], Source]:
         source, look_at = self.view.source, self.layers.look_at
         if look_at is LookAt.FOLDER:
             folder, pattern = source.folder.text().strip(), source.pattern.text().strip()
+            bar = source.include_bar.isChecked()
             if not folder:
                 raise SourceError("Choose the folder to go through first.")
 
             def plan() -> Source:
                 from ..runs.folder_source import FolderSource
 
-                return FolderSource(folder, pattern or "**/*")
+                return FolderSource(folder, pattern or "**/*", include_bar=bar)
 
             return plan
         from ..runs.tiles import Tiles

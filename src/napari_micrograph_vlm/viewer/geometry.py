@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Shapes
 
 from ..errors import RegionError, SourceError
 from ..regions import Box, Cutout, Placement
+from ..windows import LONGEST
 from .region_labels import LabelSnapshot
 from .region_shapes import ShapesSnapshot, is_aligned
 from .region_view import ViewState
@@ -21,16 +22,22 @@ from .transforms import Floats, local_matrix
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Plan", "RegionChoice", "overlay_kwargs", "plan_in_view", "plan_outline", "plan_regions"]
+__all__ = [
+    "LONGEST",
+    "MARGIN",
+    "Plan",
+    "RegionChoice",
+    "overlay_kwargs",
+    "plan_in_view",
+    "plan_outline",
+    "plan_regions",
+]
 
 Plan = Callable[[], list[Cutout]]
 """Made in the GUI thread, called in another one: gives the cutouts, one for each region."""
 
 MARGIN = 8.0
 """Image pixels on either side of a line or path that belong to its region."""
-
-LONGEST = 1536
-"""Pixels on a region's longest side that are enough for any model; see ``plan_regions``."""
 
 
 class RegionChoice(StrEnum):
@@ -51,6 +58,7 @@ def plan_regions(
     drawn: Shapes | Labels | None = None,
     margin: float = MARGIN,
     longest: int = LONGEST,
+    include_bar: bool | None = None,
 ) -> Plan:
     """Take a snapshot of what the user means; the work is left to the returned callable.
 
@@ -73,6 +81,9 @@ def plan_regions(
     longest : int
         Of a pyramid, the coarsest level is read that leaves this many pixels on the longest
         side of the region.
+    include_bar : bool, optional
+        Whether regions may hold the information bar; what the user chose for this image by
+        default.
 
     Returns
     -------
@@ -102,7 +113,15 @@ def plan_regions(
         )
     remember(viewer)
     view = ViewState.of(viewer)
-    return plan_in_view(view, image, choice, drawn=drawn, margin=margin, longest=longest)
+    return plan_in_view(
+        view,
+        image,
+        choice,
+        drawn=drawn,
+        margin=margin,
+        longest=longest,
+        include_bar=include_bar,
+    )
 
 
 def plan_in_view(
@@ -113,9 +132,10 @@ def plan_in_view(
     drawn: Shapes | Labels | None = None,
     margin: float = MARGIN,
     longest: int = LONGEST,
+    include_bar: bool | None = None,
 ) -> Plan:
     """Do as :func:`plan_regions` with a snapshot of the viewer instead of a viewer."""
-    snapshot = ImageSnapshot.of(image, view)
+    snapshot = ImageSnapshot.of(image, view, include_bar=include_bar)
     if choice is RegionChoice.WHOLE_LAYER:
         height, width = snapshot.plane_shape
         corners = _corners(-0.5, -0.5, height - 0.5, width - 0.5)
@@ -135,10 +155,16 @@ def plan_in_view(
 
 
 def plan_outline(
-    view: ViewState, image: Image, vertices: Floats, *, longest: int = LONGEST
+    view: ViewState,
+    image: Image,
+    vertices: Floats,
+    *,
+    longest: int = LONGEST,
+    include_bar: bool | None = None,
 ) -> Plan:
     """Plan one region whose outline, (N, 2), is given in data coordinates of the image."""
-    return _one_outline(ImageSnapshot.of(image, view), vertices, "outline", longest)
+    snapshot = ImageSnapshot.of(image, view, include_bar=include_bar)
+    return _one_outline(snapshot, vertices, "outline", longest)
 
 
 def overlay_kwargs(

@@ -46,6 +46,9 @@ class Handler(QObject):
     together = 1
     """How many regions the model looks at together."""
 
+    tells_conditions = False
+    """Whether the model is told scale and instrument, as it is before a question."""
+
     image_gone = "The image was removed while the answer was being written."
     image_changed = "The image was changed while the answer was being written."
 
@@ -68,7 +71,13 @@ class Handler(QObject):
         self.connections = Connections()
         self._image_connections = Connections()
         self.binding = RegionBinding(
-            view, viewer, models, preferences, self.shapes_choice, self.together
+            view,
+            viewer,
+            models,
+            preferences,
+            self.shapes_choice,
+            self.together,
+            tells=self.tells_conditions,
         )
         self.connections.listen(viewer.layers.events.removed, self._layer_removed)
         self.connections.add(view.stopped, self.stop)

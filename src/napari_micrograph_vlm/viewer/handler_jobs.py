@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from threading import Event
+from threading import Event, local
 from time import monotonic
 from typing import Any
 
@@ -16,12 +16,25 @@ from qtpy.QtCore import QObject, QThreadPool, Signal
 from superqt.utils import WorkerBase
 
 from ..errors import Cancelled, MicrographError
+from ..frames.cutouts import are_frames, read_frames
 from ..models.notices import noticed
 from ..regions import Cutout, Region
 
-__all__ = ["Job", "Outcome", "Pool", "Report", "read_regions", "sentence_of", "wait_for_jobs"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "Pool",
+    "Report",
+    "check_stopped",
+    "read_regions",
+    "sentence_of",
+    "wait_for_jobs",
+]
 
 logger = logging.getLogger(__name__)
+
+_running = local()
+"""The job of each thread."""
 
 
 class Pool(Enum):
@@ -133,6 +146,7 @@ class Job(WorkerBase[Outcome]):
 
     def work(self) -> Outcome:
         """Do the work and turn every ending into an outcome."""
+        _running.job = self
         try:
             if self.cancelled.is_set():
                 raise Cancelled
@@ -143,6 +157,8 @@ class Job(WorkerBase[Outcome]):
             return Outcome(stopped=True)
         except Exception as error:
             return Outcome(error=sentence_of(error))
+        finally:
+            _running.job = None
 
     def run(self) -> None:
         """Run in the thread pool.
@@ -163,6 +179,19 @@ class Job(WorkerBase[Outcome]):
     def _report(self, kind: Report, value: Any) -> None:
         if not self.cancelled.is_set():
             self.signals.reported.emit(self, kind, value)
+
+
+def check_stopped() -> None:
+    """End here if the job of this thread was stopped; for what is not handed its event.
+
+    Raises
+    ------
+    Cancelled
+        If it was.
+    """
+    job = getattr(_running, "job", None)
+    if job is not None and job.cancelled.is_set():
+        raise Cancelled
 
 
 @atexit.register
@@ -186,13 +215,18 @@ def wait_for_jobs(seconds: float) -> bool:
 def read_regions(plan: Callable[[], list[Cutout]], cancel: Event) -> tuple[Region, ...]:
     """Read the pixels of every region (in a worker); ends between two of them when stopped.
 
+    Frames of a stack get one contrast.
+
     Raises
     ------
     Cancelled
         If ``cancel`` was set meanwhile.
     """
     regions = []
-    for cutout in plan():
+    cutouts = plan()
+    if are_frames(cutouts):
+        return tuple(read_frames(cutouts, cancel=cancel))
+    for cutout in cutouts:
         if cancel.is_set():
             raise Cancelled
         regions.append(cutout.read())

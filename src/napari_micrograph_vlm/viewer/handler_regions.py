@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,16 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import RegionError
+from ..frames.cutouts import are_frames
+from ..models.base import Model, ModelInput
+from ..models.catalog import STUDENT
+from ..models.conditions import conditions_of, told_to
+from ..models.framing import as_sheet
 from ..models.views import prepare_views
-from ..regions import Cutout
+from ..regions import Cutout, Region
+from .bar_handler import BarHandler
+from .frames_choice import FramesChoice
+from .frames_picture import picture_of_frames
 from .geometry import RegionChoice, plan_regions
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Pool, read_regions, sentence_of
@@ -58,6 +67,8 @@ class Chosen:
         What the viewer shows.
     drawings : int
         How often anything was drawn or moved since the panel was opened.
+    frames : str
+        Which frames of a stack; empty: the slice that is shown.
     """
 
     image: str
@@ -66,6 +77,7 @@ class Chosen:
     selected: tuple[int, ...]
     where: tuple[float, ...]
     drawings: int
+    frames: str = ""
 
 
 class RegionBinding(QObject):
@@ -85,6 +97,8 @@ class RegionBinding(QObject):
         What is looked at once the user starts to draw shapes.
     together : int
         How many regions the model looks at together, 1 or 2. Of two it is given each as a whole.
+    tells : bool
+        Whether the model is told scale and instrument, which is shown then.
 
     Signals
     -------
@@ -102,9 +116,12 @@ class RegionBinding(QObject):
         preferences: Callable[[], Preferences],
         shapes_choice: RegionChoice,
         together: int = 1,
+        *,
+        tells: bool = False,
     ) -> None:
         super().__init__()
         self._together = together
+        self._tells = tells
         self._viewer = viewer
         self._view = view
         self._models = models
@@ -118,7 +135,13 @@ class RegionBinding(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)
         self._connections.add(self._timer.timeout, self._draw)
+        self._bar = BarHandler(view.thumbnail, viewer, lambda: self.image)
+        self._connections.add(self._bar.changed, self._redrawn)
         self.layers = LayerLists(view.regions, viewer, self._connections, shapes_choice)
+        self.frames: FramesChoice | None = None
+        if (box := getattr(view, "frames", None)) is not None:
+            self.frames = FramesChoice(box, viewer, self.layers, self._connections)
+            self._connections.add(self.frames.changed, self._frames_changed)
         self._connections.add(self.layers.changed, self._layers_changed)
         self._connections.add(view.thumbnail.detail_changed, self.refresh)
         self._connections.add(view.shown, self.refresh)
@@ -146,6 +169,7 @@ class RegionBinding(QObject):
         """Let go of view and viewer; ``deleted``: Qt is deleting the view."""
         self._timer.stop()
         self._stop_job()
+        self._bar.close(deleted=deleted)
         self._layer_connections.close()
         self._connections.close(deleted=deleted)
 
@@ -160,7 +184,8 @@ class RegionBinding(QObject):
         image = self.image
         if image is None:
             raise RegionError(NO_IMAGE)
-        return plan_regions(self._viewer, image, self.layers.choice, drawn=self.drawn)
+        plan = plan_regions(self._viewer, image, self.layers.choice, drawn=self.drawn)
+        return plan if self.frames is None else self.frames.through(plan)
 
     def chosen(self) -> Chosen:
         """Return what is chosen, to be compared with what is chosen later."""
@@ -171,7 +196,8 @@ class RegionBinding(QObject):
         elif drawn is not None and choice is RegionChoice.SELECTED_SHAPES:
             selected = tuple(sorted(int(i) for i in drawn.selected_data))
         keys = ["" if layer is None else str(layer.unique_id) for layer in (image, drawn)]
-        return Chosen(keys[0], choice, keys[1], selected, self._where(), self._drawings)
+        frames = "" if self.frames is None else self.frames.key
+        return Chosen(keys[0], choice, keys[1], selected, self._where(), self._drawings, frames)
 
     def refresh(self, event: Any = None) -> None:
         """Show the region again as soon as nothing changes any more."""
@@ -180,10 +206,13 @@ class RegionBinding(QObject):
     def _layers_changed(self) -> None:
         self._layer_connections.close()
         image, drawn = self.image, self.drawn
+        if self.frames is not None:
+            self.frames.update()
         self._where_before = self._where()
         if image is not None:
             self._listen(image, ("data", "contrast_limits", "colormap", "gamma"), self.refresh)
             self._listen(image, _TRANSFORM, self._image_moved)
+            self._listen(image, ("metadata",), self._bar.image_told)
             if not image.multiscale:
                 # Told after edits in place; of a pyramid also at each change of zoom.
                 self._listen(image, ("set_data",), self.refresh)
@@ -214,6 +243,10 @@ class RegionBinding(QObject):
         self.refresh()
         self.changed.emit()
 
+    def _frames_changed(self) -> None:
+        self._where_before = self._where()  # another slider matters now
+        self._moved()
+
     def _viewer_changed(self, event: Any = None) -> None:
         # Layers that are added, such as overlays, change sliders without changing what is shown.
         if (where := self._where()) != self._where_before:
@@ -223,7 +256,8 @@ class RegionBinding(QObject):
     def _where(self) -> tuple[float, ...]:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         numbers = [dims.ndisplay, *dims.order]
-        numbers += [dims.point[axis] for axis in dims.order[: -dims.ndisplay]]
+        free = None if self.frames is None else self.frames.free_axis(self.image)
+        numbers += [dims.point[axis] for axis in dims.order[: -dims.ndisplay] if axis != free]
         if self.layers.choice is RegionChoice.CURRENT_VIEW:
             numbers += [*camera.center, camera.zoom]
         # Rounded: the canvas takes the camera's numbers and gives them back.
@@ -239,6 +273,7 @@ class RegionBinding(QObject):
         self._stop_job()
         if not self._view.isVisibleTo(self._view.window()):
             return  # drawn when it is shown
+        self._bar.look()
         try:
             plan = self.plan()
         except Exception as error:
@@ -248,23 +283,34 @@ class RegionBinding(QObject):
         tiled = self.tiled
         models = self._models
 
-        together = self._together
+        together, tells = self._together, self._tells
 
         def work(report: Any, cancel: Event) -> tuple[Picture, bool]:
             cutouts = plan()
-            number = len(cutouts) if len(cutouts) <= together else 1
+            frames = are_frames(cutouts)
+            number = len(cutouts) if frames or len(cutouts) <= together else 1
             regions = read_regions(lambda: cutouts[:number], cancel)
             closely = tiled if number == 1 else False
             # Not through `use`: what the model is given does not wait for an answer's end.
             model = models.loaded(*chosen.which)
-            if model is None:
-                given = [
-                    prepare_views(region, side=_SIDE, token=_TOKEN, tiled=closely)
-                    for region in regions
-                ]
+            prepare: Callable[..., ModelInput] = (
+                partial(prepare_views, side=_SIDE, token=_TOKEN) if model is None else model.prepare
+            )
+            if frames:
+                picture = picture_of_frames(
+                    regions,
+                    prepare,
+                    taught=chosen.model not in (None, STUDENT.name)
+                    if model is None
+                    else bool(getattr(model, "reasons", True)),
+                    sheet=number > 2 if model is None else as_sheet(model, number),
+                )
             else:
-                given = [model.prepare(region, closely) for region in regions]
-            return picture_of(regions, given, len(cutouts)), number == 1
+                given = [prepare(region, tiled=closely) for region in regions]
+                picture = picture_of(regions, given, len(cutouts))
+            if tells:
+                picture = replace(picture, told=_told(model, chosen.model, regions))
+            return picture, number == 1
 
         self._job = Job(work, Pool.THUMBNAILS)
         self._job.signals.ended.connect(self._drawn)
@@ -281,4 +327,14 @@ class RegionBinding(QObject):
             return
         picture, can_tile = outcome.value
         thumbnail.allow_detail(can_tile)
-        thumbnail.show_tiles(picture.tiles, picture.shape, picture.size, picture.loss)
+        thumbnail.show_tiles(
+            picture.tiles, picture.shape, picture.size, picture.loss, picture.bands
+        )
+        thumbnail.show_told(picture.told)
+
+
+def _told(model: Model | None, name: str | None, regions: Sequence[Region]) -> str:
+    """Return what a model is told, whether it is loaded already or not."""
+    if model is not None:
+        return told_to(model, regions)
+    return "" if name in (None, STUDENT.name) else conditions_of(regions)

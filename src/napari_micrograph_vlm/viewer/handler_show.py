@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
 from ..errors import MicrographError
+from ..frames.cutouts import are_frames
 from ..regions import Placement, Region
 from ..results import Answer, Word
 from .geometry import RegionChoice, plan_regions
@@ -29,6 +30,8 @@ __all__ = [
     "Back",
     "bring_back",
     "clear_overlay",
+    "frame_shown",
+    "go_to_region",
     "image_of",
     "point_out",
     "point_out_word",
@@ -97,6 +100,8 @@ def bring_back(viewer: Viewer, regions: Sequence[Region], layers: LayerLists | N
     places = [region.placement for region in regions if region.placement is not None]
     if image is None or not places:
         return Back.NOTHING
+    if are_frames(regions):
+        places = places[:1]  # one region, followed through its slices
     _go_to(viewer, image, places[0])
     if layers is None:
         return Back.IMAGE
@@ -107,6 +112,31 @@ def bring_back(viewer: Viewer, regions: Sequence[Region], layers: LayerLists | N
         _look_at(viewer, image, places[0])
     layers.show(image, choice, drawn)
     return Back.REGION if _is_there(viewer, image, choice, drawn, places) else Back.IMAGE
+
+
+def go_to_region(viewer: Viewer, region: Region) -> None:
+    """Move the sliders to the slice of a region, if its image is still there."""
+    image = image_of(viewer, region)
+    if image is not None and region.placement is not None:
+        _go_to(viewer, image, region.placement)
+
+
+def frame_shown(viewer: Viewer, regions: Sequence[Region]) -> int:
+    """Return which of some frames is the slice that the viewer shows; -1: none."""
+    image = image_of(viewer, regions[0]) if regions else None
+    if image is None or viewer.dims.ndisplay != 2:
+        return -1
+    try:
+        transform = PlaneTransform.of(image, ViewState.of(viewer))
+        point = np.asarray(viewer.dims.point, float)[None]
+        here = tuple(int(i) for i in transform.planes_at(point)[0])
+    except MicrographError:
+        return -1
+    for number, region in enumerate(regions):
+        place = region.placement
+        if place is not None and place.axes == transform.axes and place.plane == here:
+            return number
+    return -1
 
 
 def _is_there(
@@ -120,7 +150,8 @@ def _is_there(
     if choice is RegionChoice.SELECTED_LABEL:
         return True  # to know, all labels would have to be read
     try:
-        cutouts = plan_regions(viewer, image, choice, drawn=drawn)()
+        # With the bar: only outlines are compared, and to find it rows may have to be read.
+        cutouts = plan_regions(viewer, image, choice, drawn=drawn, include_bar=True)()
     except MicrographError:
         return False
     now = [cutout.placement for cutout in cutouts if cutout.placement is not None]

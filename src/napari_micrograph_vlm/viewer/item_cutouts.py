@@ -88,22 +88,24 @@ def cutout_in(viewer: Viewer, image: Image, item: Item) -> Callable[[], Cutout]:
     ):
         raise RegionError(f"“{image.name}” has no such slice any more; open the right image.")
     view = view_along(viewer, image, axes)
-    snapshot = ImageSnapshot.of(image, view)
+    snapshot = ImageSnapshot.of(image, view, include_bar=True)
     height, width = snapshot.plane_shape
-    box = item.box or (0, 0, height, width)
-    exact = _drawn(viewer, item, snapshot, view)
+    box = item.place or (0, 0, height, width)
+    without = ImageSnapshot.of(image, view, include_bar=False)
+    drawn = (_drawn(viewer, item, one, view) for one in (snapshot, without))
+    exact = [one for one in drawn if one is not None]
 
     def plan() -> Cutout:
-        if exact is not None:
+        # Whichever it was: the run may have left out the information bar or not.
+        for now in exact:
             try:
-                (cutout,) = exact()
+                (cutout,) = now()
             except MicrographError:
-                pass
-            else:
-                at = cutout.placement
-                # It counts only where it still lies where it lay.
-                if at is not None and at.plane == item.plane and cutout.box == box:
-                    return cutout
+                continue
+            at = cutout.placement
+            # It counts only where it still lies where it lay.
+            if at is not None and at.plane == item.plane and cutout.box == box:
+                return cutout
         return _recorded(snapshot, item, box)
 
     return plan

@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import SourceError
 from ..regions import Region
 from ..results import Answer, Classification, Provenance
+from ..runs.array_sources import LEFT_OUT
 from ..runs.findings import Finding
 from .handler_jobs import Job, Outcome, sentence_of
 from .handler_show import Back, bring_back
@@ -151,7 +152,9 @@ def plan_region(viewer: Viewer, finding: Finding) -> Callable[[], Region]:
     path = file_of(viewer, item)
     if path is None:
         raise SourceError(f"The image “{item.source}” is no longer open; open it again.")
-    return lambda: read_file_region(path, item)
+    journal = RunBook.of(viewer).journal
+    bar = journal is None or journal.run.source.get("bar") != LEFT_OUT
+    return lambda: read_file_region(path, item, include_bar=bar)
 
 
 def _arrive(
@@ -184,7 +187,7 @@ def _show(
     placement = cutout.placement
     if placement is None:
         return Back.NOTHING
-    box = finding.item.box or cutout.box
+    box = finding.item.place or cutout.box
     # An overlay needs the place of a region and none of its pixels.
     region = Region(
         np.zeros((1, 1), np.float32),

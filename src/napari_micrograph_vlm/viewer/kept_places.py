@@ -162,6 +162,7 @@ def _named(region: Region, name: str | None) -> Region:
         unit=region.unit,
         source=region.source,
         placement=replace(region.placement, shape_id=name),
+        label=region.label,
     )
 
 

@@ -6,17 +6,21 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Shapes
 
 from ..errors import MicrographError, RegionError, SourceError
+from ..readers.picture_area import InBarError
 from ..regions import Cutout, Placement, Region
+from ..runs.array_sources import bar_told
 from ..runs.items import Item
 from .geometry import LONGEST, MARGIN
 from .handler_regions import NO_IMAGE
 from .item_cutouts import view_along
+from .region_display import LayerCutout
 from .region_labels import LabelSnapshot
 from .region_shapes import ShapesSnapshot
 from .region_view import ViewState
@@ -94,6 +98,16 @@ class LayerSource:
         return dict(self.described)
 
 
+@dataclass(frozen=True, eq=False)
+class _Late(LayerCutout):
+    """A slice whose information bar is looked for when it is read."""
+
+    now: Callable[[], Cutout] | None = None
+
+    def read(self) -> Region:
+        return super().read() if self.now is None else self.now().read()
+
+
 def plan_source(
     viewer: Viewer,
     image: Image | None,
@@ -142,6 +156,7 @@ def plan_source(
         "contrast": None
         if snapshot.contrast_limits is None
         else [float(limit) for limit in snapshot.contrast_limits],
+        **bar_told(snapshot.areas is None),
     }
     name = str(image.name)
     level = snapshot.levels[0]
@@ -232,6 +247,7 @@ def _objects(name: str, image: ImageSnapshot, label: LabelSnapshot) -> Iterator[
 
 
 def _slices(name: str, image: ImageSnapshot, axis: int) -> Iterator[Entry]:
+    whole = replace(image, areas=None)  # to list them must not read every slice
     hidden = image.transform.hidden
     here = image.transform.planes_at(image.point[None])[0]
     for number in range(image.shape[axis]):
@@ -239,14 +255,19 @@ def _slices(name: str, image: ImageSnapshot, axis: int) -> Iterator[Entry]:
             number if one == axis else int(np.clip(at, 0, image.shape[one] - 1))
             for one, at in zip(hidden, here, strict=True)
         )
-        cutout = _window(image, (0, 0, *image.plane_shape), plane, f"slice:{axis}:{number}")
-        yield _item(f"slice {number}", name, cutout, cutout_id(cutout), boxed=True), cutout
+        where = ((0, 0, *image.plane_shape), plane, f"slice:{axis}:{number}")
+        cutout = _window(whole, *where)
+        item = _item(f"slice {number}", name, cutout, cutout_id(cutout), boxed=True)
+        yield item, _Late(**vars(cutout), now=partial(_window, image, *where))
 
 
 def _tiles(name: str, image: ImageSnapshot, tiles: Tiles) -> Iterator[Entry]:
     plane = image.plane_at(image.point[None])
     for box in tiles.boxes(image.plane_shape):
-        cutout = _window(image, box, plane, f"tile:{box[0]}:{box[1]}")
+        try:
+            cutout = _window(image, box, plane, f"tile:{box[0]}:{box[1]}")
+        except InBarError:
+            continue
         yield _item("tile", name, cutout, cutout_id(cutout), boxed=True), cutout
 
 

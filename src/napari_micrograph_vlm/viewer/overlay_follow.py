@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 
 from ..regions import Box, Placement, Region
 from .geometry import overlay_kwargs
@@ -19,10 +19,10 @@ __all__ = ["follow"]
 
 _EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
-_followers: weakref.WeakKeyDictionary[Image, _Follower] = weakref.WeakKeyDictionary()
+_followers: weakref.WeakKeyDictionary[Layer, _Follower] = weakref.WeakKeyDictionary()
 
 
-def follow(viewer: ViewerModel, overlay: Image, image: Image, region: Region) -> None:
+def follow(viewer: ViewerModel, overlay: Layer, image: Image, region: Region) -> None:
     """Keep an overlay on its region when the image is scaled or moved, such as calibrated.
 
     It ends when either is removed from the viewer; neither is kept alive.
@@ -38,7 +38,7 @@ class _Follower:
     """Listens to one image for one overlay. napari's events hold it weakly, and it the layers."""
 
     def __init__(
-        self, layers: LayerList, overlay: Image, image: Image, placement: Placement, box: Box
+        self, layers: LayerList, overlay: Layer, image: Image, placement: Placement, box: Box
     ) -> None:
         self._layers = weakref.ref(layers)
         self._overlay = weakref.ref(overlay)

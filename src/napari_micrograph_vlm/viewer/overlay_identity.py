@@ -28,7 +28,8 @@ _LONGEST_NAME = 48
 class OverlayMetadata(TypedDict):
     """What an overlay keeps in ``layer.metadata["micrograph_vlm"]``.
 
-    ``place`` is ``"first region"`` or ``"second region"`` where two were compared, else empty.
+    ``place`` is ``"first region"`` or ``"second region"`` where two were compared, the names of
+    frames, else empty.
     """
 
     key: str
@@ -65,7 +66,9 @@ def metadata_of(
 
 
 def places_of(result: Answer | Classification) -> tuple[str, ...]:
-    """Return what each region of an answer about two is called in it; else empty texts."""
+    """Return what each region is called: frames by their names, two regions by their order."""
+    if any(region.label for region in result.regions):
+        return tuple(region.label for region in result.regions)
     if isinstance(result, Answer) and len(result.regions) == 2:
         return "first region", "second region"
     return ("",) * len(result.regions)

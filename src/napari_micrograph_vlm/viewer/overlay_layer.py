@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 
 from ..regions import Region
 from ..results import AttentionMap
@@ -85,7 +85,7 @@ def update_layer(
         layer.visible = True
 
 
-def move_layer(layer: Image, place: dict[str, Any]) -> None:
+def move_layer(layer: Layer, place: dict[str, Any]) -> None:
     """Set what differs: each change makes napari compute extents and sliders again."""
     for name, value in place.items():
         if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 
@@ -12,10 +12,10 @@ from ..errors import RegionError
 from ..regions import Placement
 from ..results import Answer, Classification, Word
 from .overlay_follow import follow
+from .overlay_frames import FrameMaps, Group, groups_of
 from .overlay_identity import (
     METADATA_KEY,
     OverlayMetadata,
-    key_of,
     metadata_of,
     places_of,
     question_of,
@@ -43,7 +43,7 @@ __all__ = [
 def show_overlay(
     viewer: ViewerModel, result: Answer | Classification, style: OverlayStyle | None = None
 ) -> list[Image]:
-    """Show where the model looked, one layer for each region.
+    """Show where the model looked, one layer for each region, and one for all frames of a stack.
 
     A layer that shows the same question about the same place is updated instead of adding
     another. Selection, camera and sliders stay as they are. From then on a layer follows its
@@ -61,7 +61,8 @@ def show_overlay(
     Returns
     -------
     list of napari.layers.Image
-        The overlay layers, in the order of the regions.
+        The overlay layers, in the order of the regions. That of a stack's frames shows in each
+        slice the map of that frame, and nothing in slices that were not looked at.
 
     Raises
     ------
@@ -90,8 +91,7 @@ def overlays_of(viewer: ViewerModel, result: Answer | Classification | None = No
     layers = [layer for layer in viewer.layers if is_overlay(layer)]
     if result is None:
         return layers
-    question = question_of(result)
-    keys = {key_of(question, r) for r in result.regions if r.placement is not None}
+    keys = {group.key for group in groups_of(result, question_of(result))}
     return [layer for layer in layers if layer.metadata[METADATA_KEY]["key"] in keys]
 
 
@@ -119,20 +119,20 @@ def _show(
     style: OverlayStyle | None,
 ) -> list[Image]:
     viewer = unwrapped(viewer)
-    placed = [
-        (region, attention, called, _image_of(viewer, region.placement))
-        for region, attention, called in zip(
-            result.regions, result.attention, places_of(result), strict=True
-        )
-        if region.placement is not None
-    ]
+    names = places_of(result)
+    groups = groups_of(result, question_of(result))
+    images = [_image_of(viewer, result.regions[group.rows[0]].placement) for group in groups]
     present = {layer.metadata[METADATA_KEY]["key"]: layer for layer in overlays_of(viewer)}
     shown = []
-    for region, attention, called, image in placed:
-        metadata = metadata_of(result, region, attention, word, called)
-        data = data_of(region, attention, image.ndim)
+    for group, image in zip(groups, images, strict=True):
+        region = result.regions[group.rows[0]]
+        # The one that singles out most tells whether there is anything to see at all.
+        attention = max((result.attention[row] for row in group.rows), key=lambda one: one.focus)
+        metadata = metadata_of(result, region, attention, word, group.place or names[group.rows[0]])
+        metadata["key"] = group.key
+        data = _data_of(result, group, image.ndim)
         place = place_of(image, region, data)
-        old = present.get(metadata["key"])
+        old = present.get(group.key)
         if old is not None:
             update_layer(old, data, place, metadata, attention, style)
             follow(viewer, old, image, region)
@@ -143,9 +143,23 @@ def _show(
             # Right above the image: drawn shapes stay on top and can be clicked.
             viewer.layers.insert(_index_above(viewer, image), layer)
         follow(viewer, layer, image, region)
-        present[metadata["key"]] = layer
+        present[group.key] = layer
         shown.append(layer)
     return shown
+
+
+def _data_of(result: Answer | Classification, group: Group, ndim: int) -> Any:
+    """Return the picture of a map, or the pictures of a stack's frames."""
+    pictures = [data_of(result.regions[row], result.attention[row], ndim) for row in group.rows]
+    if group.axis is None:
+        return pictures[0]
+    numbers = []
+    for row in group.rows:
+        place = result.regions[row].placement
+        assert place is not None
+        hidden = [axis for axis in range(ndim) if axis not in place.axes]
+        numbers.append(place.plane[hidden.index(group.axis)])
+    return FrameMaps(dict(zip(numbers, pictures, strict=True)), group.axis)
 
 
 def _preferred_style() -> OverlayStyle:

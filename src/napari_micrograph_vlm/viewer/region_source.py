@@ -23,7 +23,11 @@ __all__ = ["choice_named", "cutouts_of", "image_of"]
 
 
 def cutouts_of(
-    source: ViewerModel | Layer, region: Any = None, choice: RegionChoice | str | None = None
+    source: ViewerModel | Layer,
+    region: Any = None,
+    choice: RegionChoice | str | None = None,
+    *,
+    include_bar: bool | None = None,
 ) -> Plan:
     """Say what a script means by a viewer or layer, and perhaps a region of it.
 
@@ -40,6 +44,8 @@ def cutouts_of(
         - A sequence of boxes or polygons.
     choice : RegionChoice or str, optional
         Which shapes of ``region`` (or of the viewer) are meant.
+    include_bar : bool, optional
+        As for :func:`plan_regions`.
 
     Returns
     -------
@@ -66,10 +72,13 @@ def cutouts_of(
             drawn = _drawn_in(viewer, wanted, selected_only=viewer is source and wanted is None)
         wanted = wanted or _usual_choice(drawn)
         if viewer is not None and (drawn is None or drawn in viewer.layers):
-            return plan_regions(viewer, image, wanted, drawn=drawn)
-        return plan_in_view(_view_of(viewer, image), image, wanted, drawn=drawn)
+            return plan_regions(viewer, image, wanted, drawn=drawn, include_bar=include_bar)
+        view = _view_of(viewer, image)
+        return plan_in_view(view, image, wanted, drawn=drawn, include_bar=include_bar)
     view = _view_of(viewer, image)
-    plans = [plan_outline(view, image, _vertices(one)) for one in _each(region)]
+    plans = [
+        plan_outline(view, image, _vertices(one), include_bar=include_bar) for one in _each(region)
+    ]
 
     def plan() -> list[Cutout]:
         return [cutout for one in plans for cutout in one()]

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RegionError
+from ..readers.metadata import Instrument
 from ..regions import Box, Cutout, Placement, clip_box
+from ..windows import MOST_PIXELS, level_window
+from .bar_areas import PlaneAreas, includes_bar
 from .region_display import LayerCutout, is_inverted, limits_of
 from .region_view import ViewState
 from .transforms import Floats, PlaneTransform, pixel_size_of
@@ -24,9 +27,6 @@ __all__ = ["ImageSnapshot", "Inside", "data_kept", "same_data"]
 
 Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
 """``inside(rows, columns)``: for 1-D level-0 coordinates, which points of their grid belong."""
-
-MOST_PIXELS = 4096
-"""A side longer than this is read with a stride, so that 4096 to 8191 samples remain."""
 
 _SNAP = 1e-3
 """Edges this close to a pixel's edge are on it: napari keeps vertices as float32."""
@@ -97,6 +97,8 @@ class ImageSnapshot:
         Where the displayed plane lies.
     point : (viewer ndim,) float array
         The viewer's slider positions in world coordinates.
+    areas : PlaneAreas or None
+        Finds the picture in a plane with an information bar; None: the bar is included.
     """
 
     levels: tuple[Any, ...]
@@ -113,13 +115,32 @@ class ImageSnapshot:
     name: str
     layer: weakref.ReferenceType[Any]
     kept: dict[str, Any]
+    areas: PlaneAreas | None = None
+    scale_from: str = ""
+    scale_error: float | None = None
+    instrument: Instrument | None = None
 
     @classmethod
-    def of(cls, image: Image, view: ViewState) -> ImageSnapshot:
-        """Take the snapshot; costs no more than reading attributes."""
+    def of(cls, image: Image, view: ViewState, *, include_bar: bool | None = None) -> ImageSnapshot:
+        """Take the snapshot; costs no more than reading attributes.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+            The micrograph.
+        view : ViewState
+            What the viewer shows.
+        include_bar : bool, optional
+            Whether regions may hold the information bar; what the user chose for this image by
+            default. Where it is left out, :meth:`cutout` may have to read a few rows.
+        """
         transform = PlaneTransform.of(image, view)
         levels = tuple(image.data) if image.multiscale else (image.data,)
         size, unit = pixel_size_of(image, transform.axes)
+        kept = data_kept(image)
+        if include_bar is None:
+            include_bar = includes_bar(image)
+        areas = PlaneAreas(levels[0], kept["data_id"], transform.axes, image.rgb)
         return cls(
             levels,
             np.asarray(image.downsample_factors, float).reshape(len(levels), -1)
@@ -136,7 +157,11 @@ class ImageSnapshot:
             unit,
             image.name,
             weakref.ref(image),
-            data_kept(image),
+            kept,
+            None if include_bar else areas,
+            str(image.metadata.get("scale_from") or "") if size is not None else "",
+            _share(image.metadata.get("scale_error")) if size is not None else None,
+            Instrument.of_layer(image.metadata),
         )
 
     @property
@@ -201,60 +226,63 @@ class ImageSnapshot:
         Raises
         ------
         RegionError
-            If nothing of it lies in the image.
+            If nothing of it lies in the image, or nothing but information bar.
         """
         if plane is None:
             plane = self.plane_at(self.point[None])
         edges = np.asarray(bounds, float) + 0.5
         snapped = np.where(np.abs(edges - np.round(edges)) < _SNAP, np.round(edges), edges)
         window = clip_box(snapped.tolist(), self.plane_shape)
-        level = self._choose_level(window, longest)
-        slices, box = self._window(level, window)
+        area = None if self.areas is None else self.areas.near(window, plane)
+        left_out = None
+        if area is not None:
+            window, left_out = area.clip(window), area.strip(window)
         axes = self.transform.axes
+        found = level_window(
+            [(int(one.shape[axes[0]]), int(one.shape[axes[1]])) for one in self.levels],
+            self.factors[:, list(axes)],
+            window,
+            longest=longest,
+            most=MOST_PIXELS,
+            channels=3 if self.rgb else 1,
+            within=None if area is None else area.box,
+        )
+        level = found.level
         index: list[int | slice] = [0] * len(self.shape)
         for axis, i in zip(self.transform.hidden, plane, strict=True):
             size = int(self.levels[level].shape[axis])
             index[axis] = min(max(round(i / self.factors[level, axis]), 0), size - 1)
-        for axis, part in zip(axes, slices, strict=True):
+        for axis, part in zip(axes, found.slices, strict=True):
             index[axis] = part
         return LayerCutout(
             self.levels[level],
             tuple(index),
-            box,
+            found.box,
             transpose=axes[0] > axes[1],
             rgb=self.rgb,
             contrast_limits=self.contrast_limits,
             inverted=self.inverted,
             outline=outline if masked else None,
-            mask_of=None if inside is None else _mask_on(box, inside),
+            mask_of=None if inside is None else _mask_on(found.box, inside),
             pixel_size=self.pixel_size,
             unit=self.unit,
             source=self.name,
             placement=Placement(axes, plane, outline, self.layer, shape_id, **self.kept),
+            scale_from=self.scale_from,
+            scale_error=self.scale_error,
+            instrument=self.instrument,
+            left_out=left_out,
+            average=found.average,
             gamma=self.gamma,
         )
 
-    def _choose_level(self, window: Box, longest: int) -> int:
-        sides = np.array([window[2] - window[0], window[3] - window[1]], float)
-        wanted = min(longest, sides.max())
-        left = (sides / self.factors[:, list(self.transform.axes)]).max(axis=1)
-        return int(np.flatnonzero(left >= wanted - 1e-6).max())
 
-    def _window(self, level: int, window: Box) -> tuple[tuple[slice, slice], Box]:
-        """Slices on a level along rows and columns, and the level-0 box they cover."""
-        slices, low, high = [], [], []
-        for side, axis in enumerate(self.transform.axes):
-            factor = self.factors[level, axis]
-            size = int(self.levels[level].shape[axis])
-            start = min(int(np.floor(window[side] / factor + 1e-6)), size - 1)
-            stop = min(int(np.ceil(window[side + 2] / factor - 1e-6)), size)
-            step = max((stop - start) // MOST_PIXELS, 1)
-            stop -= (stop - start) % step
-            # The middle pixel of each step stands for it, so that nothing moves sideways.
-            slices.append(slice(start + step // 2, stop, step if step > 1 else None))
-            low.append(round(start * factor))
-            high.append(round(stop * factor))
-        return (slices[0], slices[1]), (low[0], low[1], high[0], high[1])
+def _share(value: Any) -> float | None:
+    """Return what a layer's metadata say of an uncertainty, if it is one."""
+    try:
+        return float(value) if value is not None and float(value) >= 0 else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _mask_on(box: Box, inside: Inside) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:

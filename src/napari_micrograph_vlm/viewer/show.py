@@ -19,11 +19,14 @@ from .region_shapes import shape_indices
 from .region_view import unwrapped
 from .region_viewers import remember, viewer_with
 from .region_window import data_kept, same_data
+from .show_frames import are_loose_frames, on_own_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["show_answer", "show_classification"]
+    from ..measure.measurement import Measurement
+
+__all__ = ["show_answer", "show_classification", "show_measurement"]
 
 _SHOWN = "micrograph_vlm_region"
 _GONE = "The image was removed; there is nothing to show the answer on."
@@ -78,6 +81,21 @@ def show_classification(classification: Classification, viewer: ViewerModel | No
     return viewer
 
 
+def show_measurement(measurement: Measurement, viewer: ViewerModel | None = None) -> Any:
+    """Show measured objects as a Labels layer, with their sizes as its features.
+
+    Parameters, result and errors are those of :func:`show_answer`.
+    """
+    from .measure_layer import show_objects
+
+    viewer = _viewer_for(measurement, viewer)
+    region = measurement.region
+    if _image(region) is None:
+        region = _on_own_layer(viewer, region)
+    show_objects(viewer, replace(measurement, region=region))
+    return viewer
+
+
 def _show_only(viewer: ViewerModel, result: Answer | Classification) -> None:
     """Show where the model looked for this result, and hide what was shown for others."""
     shown = show_overlay(viewer, result)
@@ -86,10 +104,11 @@ def _show_only(viewer: ViewerModel, result: Answer | Classification) -> None:
             layer.visible = False
 
 
-def _viewer_for(result: Answer | Classification, viewer: ViewerModel | None) -> Any:
+def _viewer_for(result: Answer | Classification | Measurement, viewer: ViewerModel | None) -> Any:
     """Return the viewer for a result. Where its image is gone, nothing else takes its place."""
     viewer = unwrapped(viewer)
-    named = [one.placement for one in result.regions if one.placement and one.placement.layer]
+    regions = result.regions if isinstance(result, Answer | Classification) else (result.region,)
+    named = [one.placement for one in regions if one.placement and one.placement.layer]
     if not named:
         return _any_viewer() if viewer is None else viewer
     layers: list[Any] = [one.layer() for one in named if one.layer is not None]
@@ -155,6 +174,8 @@ def _shape_id(placed: Classification, row: int) -> str | None:
 
 def _placed(viewer: ViewerModel, result: _Result) -> _Result:
     """Return the result with every region placed on a layer of the viewer."""
+    if are_loose_frames(result.regions):
+        return replace(result, regions=on_own_stack(viewer, result.regions))
     regions = tuple(
         _on_own_layer(viewer, region) if _image(region) is None else region
         for region in result.regions

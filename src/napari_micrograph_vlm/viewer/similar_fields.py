@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -45,8 +45,16 @@ class LayerFields:
         return cls(ImageSnapshot.of(image, ViewState.of(viewer)))
 
     def at(self, plane: tuple[int, ...]) -> Field:
-        """Return one plane; contrast and colour map are as the user sees them."""
-        snapshot = self.snapshot
+        """Return one plane; contrast and colour map are as the user sees them.
+
+        In a worker: to leave out an information bar, rows may have to be read.
+        """
+        snapshot, shape = self.snapshot, self.snapshot.plane_shape
+        area = None if snapshot.areas is None else snapshot.areas.of(plane)
+        if area is not None and area.box[:2] == (0, 0):
+            shape = area.box[2:]  # rows are counted from above, so only a bar below can go
+        # Windows must keep their places on the grid.
+        snapshot = replace(snapshot, areas=None)
 
         def cut(box: Box) -> Cutout:
             y0, x0, y1, x1 = box
@@ -55,8 +63,8 @@ class LayerFields:
             return snapshot.cutout(bounds, corners, plane=plane, shape_id="window", longest=LONGEST)
 
         seen = (snapshot.contrast_limits, snapshot.gamma, snapshot.inverted)
-        key = (snapshot.kept["data_id"], snapshot.transform.axes, plane, *seen)
-        return Field(snapshot.name, snapshot.plane_shape, cut, plane, key=key)
+        key = (snapshot.kept["data_id"], snapshot.transform.axes, plane, shape, *seen)
+        return Field(snapshot.name, shape, cut, plane, key=key)
 
     def every(self) -> list[Field]:
         """Return every plane of the layer."""

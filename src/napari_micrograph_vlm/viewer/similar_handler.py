@@ -20,6 +20,7 @@ from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Report, sentence_of
 from .handler_regions import NO_IMAGE
 from .handler_show import bring_back
+from .item_files import as_stack
 from .keys import KeyBindings
 from .model_choice import ModelChoice
 from .panel_jobs import PanelJobs
@@ -319,7 +320,7 @@ class SimilarHandler(Handler):
 
     def _open(self, hunt: Hunt, path: Path, index: int) -> None:
         """Open the file of a candidate in a worker, then show it."""
-        from ..readers.micrograph import read_micrograph
+        planes = len(hunt.rows[index].candidate.field.plane)
 
         def opened(outcome: Outcome) -> None:
             self._opening = None
@@ -327,21 +328,20 @@ class SimilarHandler(Handler):
                 self.view.messages.warn(outcome.error)
             if outcome.value is None or hunt is not self.hunt:
                 return
-            array, keywords, _kind = outcome.value
             with self.telling():
-                image = Image(array, **keywords)
+                image = Image(outcome.value[0], **outcome.value[1])
                 self.viewer.layers.append(image)
                 self._add_layer(hunt, path, image)
                 if self.current == index:
                     self._show(hunt, image, index)
 
         self._opening = self._files.start(
-            lambda report, cancel: read_micrograph(path).to_layer(), opened
+            lambda report, cancel: as_stack(path, planes).to_layer(), opened
         )
 
     def _add_layer(self, hunt: Hunt, path: Path | None, image: Image) -> None:
         rows = [(i + 1, row) for i, row in enumerate(hunt.rows) if row.candidate.field.path == path]
-        axes = hunt.axes if path is None else (0, 1)
+        axes = hunt.axes if path is None else (image.ndim - 2, image.ndim - 1)
         shapes = add_candidates(self.viewer, image, axes, rows)
         hunt.layers[path] = ref(image), ref(shapes)
         self._mark()

@@ -77,7 +77,8 @@ class Hunt:
 
     def axes_of(self, where: Field) -> tuple[int, int]:
         """Return the data axes of a field's layer that are its rows and columns."""
-        return self.axes if where.path is None else (0, 1)
+        before = len(where.plane)
+        return self.axes if where.path is None else (before, before + 1)
 
     def open_layers(self, viewer: Viewer) -> list[tuple[Image, Shapes]]:
         """Return the images and candidate layers that are still there."""

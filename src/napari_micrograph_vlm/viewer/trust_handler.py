@@ -18,6 +18,7 @@ from ..errors import ModelError
 from ..models.base import Model
 from ..models.catalog import STUDENT
 from ..models.consent import is_remote
+from ..models.framing import framed
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, AttentionMap
 from .ask_handler_entries import Entry, covering
@@ -232,8 +233,9 @@ class TrustHandler(QObject):
                 told = answer.provenance
                 if (model.name, model.revision) != (told.model, told.revision):
                     raise ModelError(_not_in_use(answer))
-                # A reasoned answer is compared with reasoned ones.
-                asking = ReasonedModel(model) if answer.steps else model
+                # A reasoned answer is compared with reasoned ones, and frames are asked together.
+                together = framed(model, answer.regions)
+                asking = ReasonedModel(together) if answer.steps else together
                 return work(asking, answer, report, cancel)
 
         for other, kept in self._jobs.items():

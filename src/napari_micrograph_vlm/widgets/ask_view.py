@@ -10,8 +10,11 @@ from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from .advanced import Advanced
 from .answer_text import AnswerText, WordSpan
 from .destination import destination_label, show_destination
+from .frame_strip import FrameStrip
+from .frames_box import FramesBox
 from .history_list import HistoryList
 from .keep_bar import EarlierLine, KeepBox, ShareRow
+from .measure_bar import MeasureBar, SizeWarning
 from .message_bar import MessageBar
 from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, primary_button, progress_line
@@ -57,6 +60,7 @@ class AskView(Panel):
     def __init__(self) -> None:
         super().__init__()
         self.regions = RegionPicker()
+        self.frames = FramesBox()
         self.thumbnail = Thumbnail()
         self.question = QuestionBox()
         self.follow_up = QCheckBox("Follow up")
@@ -75,8 +79,11 @@ class AskView(Panel):
         self.answer = AnswerText()
         self.whole = button("Whole answer", "Show where the model looked for the whole answer")
         self.steps = StepsView()
+        self.looked_at = FrameStrip()
         self.note = PlainLabel(dim=True, small=True)
+        self.sizes = SizeWarning()
         self.badge = TrustBadge()
+        self.measure = MeasureBar()
         self.advanced = Advanced()
         self.models = ModelPicker()
         self.history = HistoryList()
@@ -132,9 +139,12 @@ class AskView(Panel):
         """Show no answer."""
         self.answer.set_text("")
         self.steps.show_steps(())
+        self.looked_at.show_frames(())
         self._card.hide()
         self.note.setText("")
+        self.sizes.show_sentences(())
         self.badge.clear()
+        self.measure.clear()
         self.share.setEnabled(False)
         self.whole.hide()
 
@@ -160,7 +170,9 @@ class AskView(Panel):
         self.asked_label.set_text(question, question_words)
         self.answer.set_text(text, words)
         self.steps.show_steps(())
+        self.looked_at.show_frames(())
         self.note.setText(note)
+        self.sizes.show_sentences(())
         self.badge.covered.setChecked(False)
         self.share.setEnabled(False)  # until the answer is known to be a whole one
         self._card.show()
@@ -221,10 +233,13 @@ class AskView(Panel):
         card.addWidget(self.asked_label)
         card.addWidget(self.answer)
         card.addWidget(self.steps)
+        card.addWidget(self.looked_at)
         card.addLayout(below)
+        card.addWidget(self.sizes)
         card.addWidget(self.badge)
+        card.addWidget(self.measure)
         card.addWidget(self.share)
-        above: tuple[QWidget, ...] = (self.regions, self.thumbnail, self.question)
+        above: tuple[QWidget, ...] = (self.regions, self.frames, self.thumbnail, self.question)
         for part in above:
             self.column.addWidget(part)
         self.column.addWidget(self.destination)

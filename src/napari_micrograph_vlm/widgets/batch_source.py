@@ -63,6 +63,10 @@ class BatchSource(QWidget):
         self.folder_button = button("Choose…", "Choose the folder")
         self.pattern = QLineEdit("**/*")
         self.pattern.setToolTip("Which files: *.tif those of the folder, **/*.tif in all folders")
+        self.include_bar = QCheckBox("Include information bars")
+        self.include_bar.setToolTip(
+            "Show the model the strips of text that microscopes write into images, too"
+        )
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(6)
@@ -73,7 +77,8 @@ class BatchSource(QWidget):
             box.activated.connect(self._changed)
         for number in (self.side, self.overlap):
             number.valueChanged.connect(self.changed)
-        self.skip_empty.toggled.connect(self.changed)
+        for check in (self.skip_empty, self.include_bar):
+            check.toggled.connect(self.changed)
         for line in (self.folder, self.pattern):
             line.textChanged.connect(self.changed)
         self.folder_button.clicked.connect(self._choose_folder)
@@ -132,7 +137,7 @@ class BatchSource(QWidget):
             "objects": ("image", "drawn"),
             "slices": ("image", "axis"),
             "tiles": ("image", "tiles"),
-            "folder": ("folder", "pattern"),
+            "folder": ("folder", "pattern", "bar"),
         }[self.kind]
         for name, parts in self._rows.items():
             for part in parts:
@@ -165,6 +170,7 @@ class BatchSource(QWidget):
             ("tiles", QLabel("Side"), tiles),
             ("folder", QLabel("Folder"), folder),
             ("pattern", QLabel("Files"), self.pattern),
+            ("bar", QLabel(""), self.include_bar),
         ):
             at = self._grid.rowCount()
             top = Qt.AlignmentFlag.AlignTop if name == "tiles" else Qt.AlignmentFlag.AlignVCenter

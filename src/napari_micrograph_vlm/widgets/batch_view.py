@@ -72,6 +72,11 @@ class BatchView(Panel):
         self.questions.setStyleSheet(
             "QPlainTextEdit { background-color: rgba(128, 128, 128, 45); border-radius: 2px; }"
         )
+        self.measure = QCheckBox("Measure what is found")
+        self.measure.setToolTip(
+            "Outline and measure what the first answer is about, or the class where nothing is "
+            "asked; the sizes are columns of the table. Takes longer"
+        )
         self.journal = QLineEdit()
         self.journal.setToolTip(
             "The file in which every finished item is kept; a run goes on where it stopped"
@@ -162,7 +167,7 @@ class BatchView(Panel):
         self.stop.setEnabled(busy)
         self.pause.setEnabled(busy)
         self.start.setEnabled(not busy)
-        for part in (self.source, self.classify, self._class_part, self.questions):
+        for part in (self.source, self.classify, self._class_part, self.questions, self.measure):
             part.setEnabled(not busy)
         self.journal.setEnabled(not busy)
         self.journal_button.setEnabled(not busy)
@@ -180,6 +185,7 @@ class BatchView(Panel):
         self._class_part.column.addLayout(limit)
         self.column.addWidget(self._class_part)
         self.column.addWidget(self.questions)
+        self.column.addWidget(self.measure)
         self.column.addWidget(heading("Journal"))
         kept = QHBoxLayout()
         kept.addWidget(self.journal, 1)

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPaintEvent
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from .panel import PlainLabel, mix
+from .panel import PlainLabel, mix, plain_tip
+from .scale_bar_row import ScaleBarRow
 
 __all__ = ["PixelView", "Thumbnail"]
 
-Tile = tuple[NDArray[np.uint8], tuple[float, float, float, float]]
-"""Pixels, (h, w, 3), and their place: y0, x0, y1, x1 as fractions of the region."""
+Place = tuple[float, float, float, float]
+"""y0, x0, y1, x1 as fractions of the frame."""
+
+Tile = tuple[NDArray[np.uint8], Place]
+"""Pixels, (h, w, 3), and their place."""
 
 _DETAIL = (
     ("Detail: automatic", None, "Look closer where a large region would lose too much detail"),
@@ -23,16 +27,27 @@ _DETAIL = (
     ("Detail: look closer", True, "Look at the region in tiles as well: finest detail, slower"),
 )
 
+_TOLD_TIP = (
+    "What is known of scale and instrument is said to the model before your question, which stays "
+    "as you typed it"
+)
 _DETAIL_TIP = "How closely to look at the region"
-_NO_DETAIL_TIP = "Two regions are looked at as a whole; choose one to look closer"
+_NO_DETAIL_TIP = "Several regions or frames are looked at as a whole; choose one to look closer"
+
+
+_BAR_TIP = (
+    "The strip of text that the microscope wrote into the image: the model is not shown it, "
+    "since it would take it for part of the sample. Tick to show it all the same."
+)
 
 
 class PixelView(QWidget):
-    """Paints pictures in their places, as large as fits."""
+    """Paints pictures in their places, as large as fits; what is left out of them is hatched."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._images: list[tuple[QImage, tuple[float, float, float, float]]] = []
+        self._images: list[tuple[QImage, Place]] = []
+        self._bands: tuple[Place, ...] = ()
         self._shape = (1.0, 1.0)
         self._hint = ""
         self.setFixedSize(QSize(150, 150))
@@ -42,8 +57,19 @@ class PixelView(QWidget):
         """Number of pictures shown."""
         return len(self._images)
 
-    def set_tiles(self, tiles: Sequence[Tile], shape: tuple[float, float]) -> None:
-        """Show ``tiles`` in a frame of the proportions ``shape``, (height, width)."""
+    @property
+    def bands(self) -> tuple[Place, ...]:
+        """Places of the strips that are left out."""
+        return self._bands
+
+    def set_tiles(
+        self, tiles: Sequence[Tile], shape: tuple[float, float], bands: Sequence[Place] = ()
+    ) -> None:
+        """Show ``tiles`` in a frame of the proportions ``shape``, (height, width).
+
+        ``bands`` are strips of the frame that the model is not shown.
+        """
+        self._bands = tuple(bands)
         self._images = [(_to_image(pixels), box) for pixels, box in tiles]
         self._shape = shape
         self.update()
@@ -51,6 +77,7 @@ class PixelView(QWidget):
     def set_hint(self, hint: str) -> None:
         """Show no picture but a few words."""
         self._images = []
+        self._bands = ()
         self._hint = hint
         self.update()
 
@@ -71,14 +98,10 @@ class PixelView(QWidget):
         area = QRectF(0, 0, max(width * step, 2), max(height * step, 2))
         area.moveCenter(frame.center())
         gap = 0.75 if len(self._images) > 1 else 0.0
-        for image, (y0, x0, y1, x1) in self._images:
-            place = QRectF(
-                area.left() + x0 * area.width(),
-                area.top() + y0 * area.height(),
-                (x1 - x0) * area.width(),
-                (y1 - y0) * area.height(),
-            )
-            painter.drawImage(place.adjusted(gap, gap, -gap, -gap), image)
+        for image, box in self._images:
+            painter.drawImage(_inside(area, box).adjusted(gap, gap, -gap, -gap), image)
+        for box in self._bands:
+            _hatch(painter, _inside(area, box), mix(self.palette(), 0.12), mix(self.palette(), 0.7))
         painter.setPen(QColor(128, 128, 128, 160))
         painter.drawRect(area.adjusted(0, 0, -1, -1))
         painter.end()
@@ -91,9 +114,12 @@ class Thumbnail(QWidget):
     -------
     detail_changed()
         The user chose how closely to look; see :attr:`tiled`.
+    bar_included(bool)
+        The user wants the model to see the information bar, or not.
     """
 
     detail_changed = Signal()
+    bar_included = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,11 +140,25 @@ class Thumbnail(QWidget):
         side.addWidget(self.loss_label)
         side.addStretch()
         side.addWidget(self.detail)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self.told_label = PlainLabel(dim=True, small=True)
+        self.told_label.setToolTip(_TOLD_TIP)
+        self.told_label.hide()
+        row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self.picture)
         row.addLayout(side, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.include_bar = QCheckBox("Include the information bar")
+        self.include_bar.setToolTip(plain_tip(_BAR_TIP))
+        self.include_bar.clicked.connect(self.bar_included)
+        self.include_bar.hide()
+        self.scale_row = ScaleBarRow()
+        column.addLayout(row)
+        column.addWidget(self.include_bar)
+        column.addWidget(self.scale_row)
+        column.addWidget(self.told_label)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.clear("Nothing to show yet")
 
@@ -138,14 +178,48 @@ class Thumbnail(QWidget):
         self.allow_detail(True)
         self.size_label.setText("")
         self.loss_label.setText("")
+        self.show_told("")
+
+    def show_bar(self, found: bool, included: bool) -> None:
+        """Offer to include the information bar where there is one."""
+        self.include_bar.setChecked(included)
+        self.include_bar.setVisible(found)
 
     def show_tiles(
-        self, tiles: Sequence[Tile], shape: tuple[float, float], size: str, loss: str
+        self,
+        tiles: Sequence[Tile],
+        shape: tuple[float, float],
+        size: str,
+        loss: str,
+        bands: Sequence[Place] = (),
     ) -> None:
-        """Show pictures with their size and, where detail is lost, a sentence on that."""
-        self.picture.set_tiles(tiles, shape)
+        """Show pictures with their size and, where detail is lost, a sentence on that.
+
+        ``bands`` are strips that the model is not shown.
+        """
+        self.picture.set_tiles(tiles, shape, bands)
         self.size_label.setText(size)
         self.loss_label.setText(loss)
+
+    def show_told(self, sentence: str) -> None:
+        """Show what the model is told of scale and instrument; empty: nothing."""
+        self.told_label.setText(f"It is told: {sentence}" if sentence else "")
+        self.told_label.setVisible(bool(sentence))
+
+
+def _inside(area: QRectF, box: Place) -> QRectF:
+    y0, x0, y1, x1 = box
+    return QRectF(
+        area.left() + x0 * area.width(),
+        area.top() + y0 * area.height(),
+        (x1 - x0) * area.width(),
+        (y1 - y0) * area.height(),
+    )
+
+
+def _hatch(painter: QPainter, place: QRectF, ground: QColor, lines: QColor) -> None:
+    painter.fillRect(place, ground)
+    painter.fillRect(place, QBrush(lines, Qt.BrushStyle.BDiagPattern))
 
 
 def _to_image(pixels: NDArray[np.uint8]) -> QImage:

@@ -80,7 +80,7 @@ def read_grey_or_colour(path: Path) -> Image:
     from ...readers import read_micrograph
     from ...regions import to_unit_range
 
-    pixels = np.asarray(read_micrograph(path).array)
+    pixels = np.asarray(read_micrograph(path, 0).array)
     if pixels.dtype != np.uint8 or pixels.min() == pixels.max():
         pixels = np.rint(to_unit_range(pixels) * 255).astype(np.uint8)
     return Image.fromarray(pixels)

@@ -111,12 +111,19 @@ class Family(ABC):
     max_regions: ClassVar[int] = 8
     """Most regions in one question."""
 
+    most_frames: ClassVar[int] = 8
+    """Most frames of a stack that are given as pictures of their own; 1 where the model was trained
+    on one picture at a time, so that frames are put on one sheet."""
+
     keeps_prefix: ClassVar[bool] = True
     """Whether key-value pairs of the image may be kept for the next question."""
 
     speaks_itself: ClassVar[bool] = False
     """Whether it answers by :meth:`speak` and :meth:`weigh`, since its model does not read image
     tokens in one sequence with the words."""
+
+    takes_conditions: ClassVar[bool] = True
+    """Whether it can be told scale and instrument before the question."""
 
     attention_layers: tuple[int, ...] | None = None
     """Layers of the decoder that see the image; None: all. Where given, ``Sight.positions`` count
@@ -153,11 +160,14 @@ class Family(ABC):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions, earlier turns and a question into the family's own chat format.
 
         Images come first, so that the prefix can be kept; ``instruction`` is a system prompt (or
-        stands before the question where the template has none).
+        stands before the question where the template has none). ``conditions`` is what is known
+        of scale and instrument, one sentence that stands behind the images and before the first
+        question; :attr:`Prompt.question_span` leaves it out.
         """
 
     def decoder(self, model: nn.Module) -> nn.Module:

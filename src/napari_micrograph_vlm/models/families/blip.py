@@ -38,6 +38,7 @@ class Blip(SpeakingFamily):
 
     name: ClassVar[str] = "BLIP"
     model_types: ClassVar[tuple[str, ...]] = ("blip",)
+    takes_conditions: ClassVar[bool] = False
 
     def __init__(self, tokenizer: Any, image_processor: Any, config: Any) -> None:
         self._tokenizer = tokenizer
@@ -72,8 +73,9 @@ class Blip(SpeakingFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
-        """Return pixels and the question's tokens; turns and instruction are left out."""
+        """Return pixels and the question's tokens; all else is left out."""
         question = question.strip()
         refuse_reserved(self._tokenizer, question)
         pictures = [region_picture(region) for region in regions]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import ModelError, QuestionError
+from ...regions import Region
 from ...results import Turn
 from .base import Family
 
@@ -106,6 +107,7 @@ class Chat:
         question: str,
         turns: Sequence[Turn] = (),
         instruction: str = "",
+        conditions: str = "",
     ) -> Rendered:
         """Put images, earlier turns and a question into the chat format.
 
@@ -117,6 +119,8 @@ class Chat:
             The user's words, and what the model is told before (nothing where empty).
         turns : sequence of Turn
             Earlier questions and answers; the images stand before the first.
+        conditions : str
+            What is known of scale and instrument; it stands behind the images.
 
         Raises
         ------
@@ -127,7 +131,7 @@ class Chat:
         """
         question = question.strip()
         self._refuse_reserved(question, *(turn.question for turn in turns), instruction)
-        text = self._filled(len(expansions), turns, instruction)
+        text = self._filled(len(expansions), turns, instruction, conditions)
         if text.count(self.placeholder) != len(expansions) or text.count(_MARK) != 1:
             raise ModelError(
                 "The model's chat template does not place the images and the question once each; "
@@ -142,7 +146,7 @@ class Chat:
         text = text.replace(_MARK, question)
         return self._tokens(text, spans, (start, start + len(question)))
 
-    def _filled(self, images: int, turns: Sequence[Turn], instruction: str) -> str:
+    def _filled(self, images: int, turns: Sequence[Turn], instruction: str, conditions: str) -> str:
         messages: list[dict[str, Any]] = []
         if instruction and self._system:
             messages.append(_message("system", instruction))
@@ -152,6 +156,10 @@ class Chat:
         lead = f"{instruction}\n" if instruction and not self._system else ""
         messages.append(_message("user", lead + _MARK))
         first = next(each for each in messages if each["role"] == "user")
+        if conditions:
+            # A space: a line break would end the question in some formats.
+            part = first["content"][0]
+            part["text"] = f"{self._without_reserved(conditions)} {part['text']}"
         first["content"][:0] = [{"type": "image"} for _ in range(images)]
         try:
             text: str = self.tokenizer.apply_chat_template(
@@ -198,6 +206,19 @@ class Chat:
             int(shared.sum()),
             span,
         )
+
+    def named(self, expansions: Sequence[str], regions: Sequence[Region]) -> list[str]:
+        """Put the names of frames before what stands for their pictures: ``"slice 12: …"``.
+
+        Regions without a name, and a region alone, are left as they are.
+        """
+        if len(regions) < 2:
+            return list(expansions)
+        names = [self._without_reserved(region.label) for region in regions]
+        return [
+            f"{name}: {each}" if name else each
+            for name, each in zip(names, expansions, strict=True)
+        ]
 
     def _refuse_reserved(self, *texts: str) -> None:
         for text in texts:

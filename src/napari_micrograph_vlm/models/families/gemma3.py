@@ -83,11 +83,13 @@ class Gemma3(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         image = self._chat.image_token * self._tokens
         piece = f"\n\n{self._chat.placeholder}{image}{self._end}\n\n"
-        rendered = self._chat.render([piece] * len(regions), question, turns, instruction)
+        pieces = self._chat.named([piece] * len(regions), regions)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         inputs["token_type_ids"] = (inputs["input_ids"] == self._chat.image_id).long()
         pictures = [region_picture(region) for region in regions]

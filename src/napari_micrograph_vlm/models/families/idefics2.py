@@ -134,6 +134,7 @@ class Idefics2(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         given = [self._pictures(region, self._tiles(region, tiled)[0]) for region in regions]
@@ -141,9 +142,13 @@ class Idefics2(ChatFamily):
             (self._chat.image_token * self._latents + _FAKE) * len(each.boxes) for each in given
         ]
         # Neighbouring pictures share the mark between them, and a word follows after a space.
-        pieces[0] = _FAKE + pieces[0]
+        named = len(regions) > 1
+        for i, region in enumerate(regions):
+            if i == 0 or (named and region.label):  # a name stands between it and the one before
+                pieces[i] = _FAKE + pieces[i]
         pieces[-1] += " "
-        rendered = self._chat.render(pieces, question, turns, instruction)
+        pieces = self._chat.named(pieces, regions)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         height = max(each.values.shape[2] for each in given)
         width = max(each.values.shape[3] for each in given)
         inputs = rendered.inputs()

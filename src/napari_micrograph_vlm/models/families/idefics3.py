@@ -96,13 +96,15 @@ class Idefics3(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         given = [
             self._pictures(region, wants_tiles(region, self._side, tiled)[0]) for region in regions
         ]
         pieces = [self._expansion(rows, columns) for _, rows, columns in given]
-        rendered = self._chat.render(pieces, question, turns, instruction)
+        pieces = self._chat.named(pieces, regions)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         inputs["pixel_values"] = torch.cat([values for values, _, _ in given])[None]
         n = self._tokens

@@ -69,6 +69,7 @@ class Blip2(SpeakingFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put image tokens before instruction, earlier turns and question.
 
@@ -80,6 +81,8 @@ class Blip2(SpeakingFamily):
         question = question.strip()
         refuse_reserved(self._tokenizer, question, instruction, *(t.question for t in turns))
         before, after = self._around(turns)
+        if conditions:
+            before = f"{conditions} {before}"
         if instruction:
             before = f"{instruction.strip()}\n{before}"
         text = before + question + after

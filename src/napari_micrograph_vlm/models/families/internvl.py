@@ -101,6 +101,7 @@ class InternVL(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         seen = [self._see(region, self._tiling(region, tiled)[0]) for region in regions]
@@ -109,7 +110,8 @@ class InternVL(ChatFamily):
             for _, each in seen
         ]
         expansions = [_START + self._chat.image_token * len(each) + _END for each in boxes]
-        rendered = self._chat.render(expansions, question, turns, instruction)
+        expansions = self._chat.named(expansions, regions)
+        rendered = self._chat.render(expansions, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         inputs["pixel_values"] = torch.cat([pixels for pixels, _ in seen])
         sights = tuple(

@@ -55,6 +55,7 @@ class Llava(ChatFamily):
 
     name: ClassVar[str] = "LLaVA"
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
+    most_frames: ClassVar[int] = 1
 
     def __init__(self, tokenizer: Any, image_processor: Any, template: str, config: Any) -> None:
         self._image_processor = image_processor
@@ -91,6 +92,7 @@ class Llava(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions, earlier turns and a question into the chat format."""
         pixels = self._pixels(regions)
@@ -99,7 +101,7 @@ class Llava(ChatFamily):
             self._boxes(rows, columns, square_box(region.pixels.shape[:2])) for region in regions
         ]
         expansions = [self._chat.image_token * len(each) for each in boxes]
-        rendered = self._chat.render(expansions, question, turns, instruction)
+        rendered = self._chat.render(expansions, question, turns, instruction, conditions)
         return prompt_of(rendered, boxes, pixel_values=pixels)
 
     def _pixels(self, regions: Sequence[Region]) -> Tensor:

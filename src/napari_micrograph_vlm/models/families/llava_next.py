@@ -55,6 +55,7 @@ class LlavaNext(ChatFamily):
 
     name: ClassVar[str] = "LLaVA-NeXT"
     model_types: ClassVar[tuple[str, ...]] = ("llava_next",)
+    most_frames: ClassVar[int] = 1
 
     def __init__(self, chat: Chat, image_processor: Any, config: Any) -> None:
         self._chat = chat
@@ -106,6 +107,7 @@ class LlavaNext(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         pictures = [
@@ -115,7 +117,7 @@ class LlavaNext(ChatFamily):
         seen = [self._layout(picture).tokens() for picture in pictures]
         token = self._chat.image_token
         rendered = self._chat.render(
-            [token * len(shown) for _, shown in seen], question, turns, instruction
+            [token * len(shown) for _, shown in seen], question, turns, instruction, conditions
         )
         sights = tuple(
             Sight(places[shown], TokenBoxes(boxes))

@@ -124,6 +124,7 @@ class LlavaOnevision(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`.
 
@@ -136,9 +137,8 @@ class LlavaOnevision(ChatFamily):
         use = any(uses)
         seen = [self._see(region, use) for region in regions]
         token = self._chat.image_token
-        rendered = self._chat.render(
-            [token * len(each.shown) for each in seen], question, turns, instruction
-        )
+        pieces = self._chat.named([token * len(each.shown) for each in seen], regions)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         most = max(len(each.pixels) for each in seen)
         inputs["pixel_values"] = torch.stack([_filled(each.pixels, most) for each in seen])

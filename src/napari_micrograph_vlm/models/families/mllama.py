@@ -77,6 +77,7 @@ class Mllama(ChatFamily):
     model_types = ("mllama",)
     sequence_keys = (*ChatFamily.sequence_keys, "cross_attention_mask")
     max_regions = 2
+    most_frames = 1
 
     def __init__(self, chat: Chat, image_processor: Any, patch: int, layers: Sequence[int]) -> None:
         self._chat = chat
@@ -134,11 +135,12 @@ class Mllama(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         given = [self._tiles(region, self._use_tiles(region, tiled)[0]) for region in regions]
         pieces = [self._chat.image_token] * len(regions)
-        rendered = self._chat.render(pieces, question, turns, instruction)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         for name in given[0].inputs:
             inputs[name] = torch.cat([each.inputs[name] for each in given], dim=1)

@@ -59,8 +59,10 @@ class PaliGemma(ChatFamily):
 
     name = "PaliGemma"
     model_types = ("paligemma",)
+    takes_conditions = False  # a task's name, such as "answer en", has to come first
     answer_type = 1
     max_regions = 2
+    most_frames = 1
     keeps_prefix = False
 
     def __init__(self, chat: Chat, image_processor: Any, side: int) -> None:
@@ -101,10 +103,13 @@ class PaliGemma(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
-        """Put regions and a question into the model's format; see :meth:`Family.prompt`."""
+        """Put regions and a question into the model's format; conditions are left out."""
         piece = self._chat.image_token * self._side**2
-        rendered = self._chat.render([piece] * len(regions), question, turns, instruction)
+        rendered = self._chat.render(
+            [piece] * len(regions), question, turns, instruction, conditions
+        )
         inputs = rendered.inputs()
         # 0: the prompt, which sees itself in both directions. What is written gets 1.
         inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])

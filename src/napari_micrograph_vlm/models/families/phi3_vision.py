@@ -104,6 +104,7 @@ class Phi3Vision(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions, earlier turns and a question into the chat format.
 
@@ -116,7 +117,7 @@ class Phi3Vision(ChatFamily):
         layouts = [self._pictures.layout((each.height, each.width), tiled) for each in pictures]
         boxes, kept = zip(*(self._boxes(layout) for layout in layouts), strict=True)
         expansions = [self._chat.image_token * len(each) for each in kept]
-        rendered = self._chat.render(expansions, question, turns, instruction)
+        rendered = self._chat.render(expansions, question, turns, instruction, conditions)
         if rendered.input_ids.shape[1] > self._longest:
             raise QuestionError(
                 "The conversation has become too long for this model; start a new one, or ask "

@@ -87,15 +87,15 @@ class QwenVL(ChatFamily):
         *,
         tiled: bool | None = None,
         instruction: str = "",
+        conditions: str = "",
     ) -> Prompt:
         """Put regions and a question into the chat format; see :meth:`Family.prompt`."""
         seen = [self._patches(region, self._detail(region, tiled)[0]) for region in regions]
         merge = self._image_processor.merge_size
         cells = [(int(grid[1]) // merge, int(grid[2]) // merge) for _, grid in seen]
         token = self._chat.image_token
-        rendered = self._chat.render(
-            [token * (rows * columns) for rows, columns in cells], question, turns, instruction
-        )
+        pieces = self._chat.named([token * (rows * columns) for rows, columns in cells], regions)
+        rendered = self._chat.render(pieces, question, turns, instruction, conditions)
         inputs = rendered.inputs()
         inputs["mm_token_type_ids"] = (inputs["input_ids"] == self._chat.image_id).int()
         inputs["pixel_values"] = torch.cat([patches for patches, _ in seen])

@@ -36,7 +36,9 @@ def shown(region: Region, tiled: bool | None) -> ModelInput:
     return prepare_views(region, side=min(max(longest, SMALLEST), SIDE), token=1, tiled=tiled)
 
 
-def messages(question: Question, given: Sequence[ModelInput]) -> list[dict[str, Any]]:
+def messages(
+    question: Question, given: Sequence[ModelInput], conditions: str = ""
+) -> list[dict[str, Any]]:
     """Return the conversation: pictures first, then earlier turns, then the question.
 
     Parameters
@@ -45,16 +47,21 @@ def messages(question: Question, given: Sequence[ModelInput]) -> list[dict[str, 
         Its text and the earlier turns.
     given : sequence of ModelInput
         The pictures of each region.
+    conditions : str
+        What is known of scale and instrument; it stands behind the pictures.
     """
     content: list[dict[str, Any]] = []
+    names = [region.label for region in question.regions]
     for number, one in enumerate(given, start=1):
         if len(given) > 1:
-            content.append(text_part(f"Region {number}:"))
+            content.append(text_part(f"{names[number - 1] or f'Region {number}'}:"))
         content += [picture_part(Image.fromarray(view.pixels)) for view in one.views]
         if one.tiled:
             content.append(
                 text_part("The first picture is the whole, the others its parts row by row.")
             )
+    if conditions:
+        content.append(text_part(conditions))
     said: list[dict[str, Any]] = []
     for turn in question.turns:
         said += [

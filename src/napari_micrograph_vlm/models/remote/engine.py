@@ -18,6 +18,7 @@ from ...labelling import LabelSet, label_set_of
 from ...regions import Region
 from ...results import Answer, AttentionMap, Classification, Provenance, Question
 from ..base import ModelInput
+from ..conditions import told_to
 from ..threads import in_threads
 from .asking import TOP, Writing, messages, shown
 from .client import ChatClient
@@ -56,6 +57,8 @@ class RemoteModel:
     ----------
     name, revision, device : str
         Address and model; what the server says of its weights; its host.
+    takes_conditions : bool
+        Whether scale and instrument, as far as they are known, are said before a question.
     """
 
     def __init__(self, client: ChatClient, model: str, *, parts: int = 4, at_once: int = 4) -> None:
@@ -64,9 +67,12 @@ class RemoteModel:
         self.name = f"{client.address.base}#{model}"
         self.revision = UNKNOWN
         self.device = client.address.host
+        self.takes_conditions = True
         self.parts = parts
         self.at_once = at_once
         self._tells = True
+
+    most_frames = REGIONS
 
     def __repr__(self) -> str:
         return f"RemoteModel({self.name!r})"
@@ -102,7 +108,7 @@ class RemoteModel:
         given = self._given(question)
         writing = Writing()
         try:
-            for piece in self._pieces(self._body(question, given, max_tokens), cancel):
+            for piece in self._pieces(self._body(question, given, max_tokens, told=True), cancel):
                 new = writing.push(piece)
                 if new and on_text is not None:
                     on_text(new)
@@ -140,7 +146,8 @@ class RemoteModel:
         given = self._given(question)
         most = max(2 * len(answer.split()) + 8 for answer in answers)
         writing = Writing()
-        for piece in self._pieces(self._body(question, given, most, top=TOP), cancel):
+        body = self._body(question, given, most, top=TOP, told=True)
+        for piece in self._pieces(body, cancel):
             writing.push(piece)
         told, cut = writing.tokens, len(writing.tokens) >= most
         return np.array([likelihood_of(one, writing.text, told, cut=cut) for one in answers])
@@ -208,11 +215,18 @@ class RemoteModel:
         return Choice(writing.text, writing.tokens[0].top if writing.tokens else {})
 
     def _body(
-        self, question: Question, given: list[ModelInput], most: int, top: int = 0
+        self,
+        question: Question,
+        given: list[ModelInput],
+        most: int,
+        top: int = 0,
+        *,
+        told: bool = False,
     ) -> dict[str, Any]:
+        conditions = told_to(self, question.regions) if told else ""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": messages(question, given),
+            "messages": messages(question, given, conditions),
             "temperature": 0.0,
             "seed": 0,
             "max_tokens": most,
@@ -241,7 +255,9 @@ class RemoteModel:
     def _looked(self, answer: Answer, cancel: Event | None) -> tuple[AttentionMap, ...]:
         """Find where the model looked; an answer is worth having without it, too."""
         try:
-            return occlusion_maps(self, answer, parts=self.parts, cancel=cancel)
+            # Each part is a question: for many frames no more of them than for two regions.
+            parts = max(int(self.parts * (2 / max(len(answer.regions), 2)) ** 0.5), 1)
+            return occlusion_maps(self, answer, parts=parts, cancel=cancel)
         except Cancelled:
             raise Cancelled(answer.text) from None
         except MicrographError:

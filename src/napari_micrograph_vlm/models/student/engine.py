@@ -54,6 +54,7 @@ class Student:
     """
 
     check_pictures: bool = True
+    most_frames = 2
     reasons = False  # it was taught short answers, never steps
 
     def __init__(
@@ -110,15 +111,20 @@ class Student:
         on_text: Callable[[str], None] | None = None,
         cancel: Event | None = None,
         max_tokens: int = 48,
+        refuse: bool = True,
     ) -> Answer:
-        """Answer a question; see :meth:`napari_micrograph_vlm.models.Model.ask`."""
+        """Answer a question; see :meth:`napari_micrograph_vlm.models.Model.ask`.
+
+        ``refuse``: whether pictures that are no micrographs may be refused.
+        """
         started = perf_counter()
         asked = Asked.of(question, self.processor, self.model.config, max_tokens, on_text)
         scribe = asked.scribe
         with self._queue.turn(cancel), torch.inference_mode(), advice_on_memory():
             seen = self._look(question.regions, question.tiled, partial(stop_if, cancel))
             with one_thread():
-                refusal = refusal_of(self.model.novelty, seen) if self.check_pictures else None
+                checks = self.check_pictures and refuse
+                refusal = refusal_of(self.model.novelty, seen) if checks else None
             if refusal is not None:
                 if on_text is not None:
                     on_text(refusal.text)

@@ -24,12 +24,14 @@ METHOD = "cross-attention"
 def maps_of(layouts: Sequence[Layout], share: NDArray[np.float32]) -> tuple[AttentionMap, ...]:
     """Return one map for each region, each summing to 1, of the shares of all tokens (N,).
 
-    How the attention divides between two regions is not told: a map says where in its region.
+    Of two, ``share`` says how the attention divides between them.
     """
     ends = np.cumsum([layout.tokens for layout in layouts])[:-1]
     parts = np.split(share, ends)
+    total = float(share.sum())
+    several = len(parts) > 1 and total > 0
     return tuple(
-        AttentionMap(layout.to_map(part), METHOD)
+        AttentionMap(layout.to_map(part), METHOD, float(part.sum()) / total if several else None)
         for layout, part in zip(layouts, parts, strict=True)
     )
 
