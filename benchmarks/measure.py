@@ -30,9 +30,9 @@ from skimage.measure import label
 from napari_micrograph_vlm.api import load_model
 from napari_micrograph_vlm.datasets.teacher_labels import in_test
 from napari_micrograph_vlm.evaluation.scores import mean_interval
-from napari_micrograph_vlm.measure.seeds import darker, denied, grey_of, named, on_pixels
-from napari_micrograph_vlm.measure.segment import segment
-from napari_micrograph_vlm.measure.splitting import without_specks
+from napari_micrograph_vlm.measuring.seeds import darker, denied, grey_of, named, on_pixels
+from napari_micrograph_vlm.measuring.segment import segment
+from napari_micrograph_vlm.measuring.splitting import without_specks
 from napari_micrograph_vlm.regions import Cutout
 from napari_micrograph_vlm.results import AttentionMap, Question
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import ask, ask_async, classify, load_model
-    from .measure.measurement import measure
+    from .measuring.measurement import measure
     from .regions import Region
     from .results import Answer, AttentionMap, Classification
     from .runs.calls import batch
@@ -42,7 +42,7 @@ _HOMES = {
     "batch": "runs.calls",
     "classify": "api",
     "load_model": "api",
-    "measure": "measure.measurement",
+    "measure": "measuring.measurement",
 }
 
 

@@ -188,7 +188,7 @@ class Answer:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What cannot be true of the answer, a sentence each: sizes that do not fit the regions."""
-        from .measure.stated import impossible_sizes
+        from .measuring.stated import impossible_sizes
 
         return tuple(impossible_sizes(self))
 

@@ -73,7 +73,7 @@ def test_where_nothing_was_found_nothing_is_measured(lot, asked):
 
 
 def test_sizes_cost_nothing_where_nobody_wants_them(lot, monkeypatch):
-    from napari_micrograph_vlm.measure import measurement
+    from napari_micrograph_vlm.measuring import measurement
 
     monkeypatch.setattr(measurement, "measure", None)
     table = napari_micrograph_vlm.batch(lot, questions="What?", model=FakeModel("a crack"))

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
 from fakes import FakeModel
-from napari_micrograph_vlm.measure import measurement
+from napari_micrograph_vlm.measuring import measurement
 from napari_micrograph_vlm.reporting.table_files import read_table
 from viewer.ask_panel import AskPanel
 

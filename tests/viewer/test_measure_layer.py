@@ -15,8 +15,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_micrograph_vlm.errors import RegionError, SourceError
-from napari_micrograph_vlm.measure.measurement import Measurement
-from napari_micrograph_vlm.measure.objects import table_of
+from napari_micrograph_vlm.measuring.measurement import Measurement
+from napari_micrograph_vlm.measuring.objects import table_of
 from napari_micrograph_vlm.regions import Cutout, Placement, Region
 from napari_micrograph_vlm.viewer.geometry import RegionChoice, plan_regions
 from napari_micrograph_vlm.viewer.measure_layer import (

@@ -37,7 +37,7 @@ def sizes_of(
         Of what the first answer is about, or of the class where nothing was asked. None where the
         model found nothing there, or it cannot be measured.
     """
-    from ..measure.measurement import measure
+    from ..measuring.measurement import measure
 
     if answers:
         if _NO.match(answers[0].text):

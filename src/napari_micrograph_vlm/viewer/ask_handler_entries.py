@@ -13,7 +13,7 @@ from .handler_regions import Chosen
 from .region_picture import name_shapes
 
 if TYPE_CHECKING:
-    from ..measure.measurement import Measurement
+    from ..measuring.measurement import Measurement
 
 __all__ = ["STOPPED", "SUGGESTIONS", "Entry", "covering", "describe"]
 

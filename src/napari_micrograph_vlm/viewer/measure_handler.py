@@ -21,7 +21,7 @@ from .panel_jobs import PanelJobs
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from ..measure.measurement import Measurement
+    from ..measuring.measurement import Measurement
     from ..widgets.ask_view import AskView
     from .ask_handler_entries import Entry
 
@@ -77,7 +77,7 @@ class MeasureHandler(QObject):
         chosen = regions_in_view(self._viewer, answer.regions)
 
         def work(report: Any, cancel: Event) -> tuple[Measurement, ...]:
-            from ..measure.measurement import measure
+            from ..measuring.measurement import measure
 
             found = []
             for index in chosen:
@@ -156,7 +156,7 @@ class MeasureHandler(QObject):
             path = path.with_suffix(chosen.partition("*")[2].rstrip(")") or ".csv")
 
         def work(report: Any, cancel: Event) -> Path:
-            from ..measure.table_file import write_objects
+            from ..measuring.table_file import write_objects
 
             write_objects(measured, path)
             return path

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
 from ..errors import MicrographError, RegionError
-from ..measure.measurement import Measurement
+from ..measuring.measurement import Measurement
 from ..regions import Placement, Region
 from .geometry import overlay_kwargs
 from .handler_show import image_of

@@ -24,7 +24,7 @@ from .show_frames import are_loose_frames, on_own_stack
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from ..measure.measurement import Measurement
+    from ..measuring.measurement import Measurement
 
 __all__ = ["show_answer", "show_classification", "show_measurement"]
 

@@ -33,7 +33,7 @@ class Measurement:
         The objects, from 1 on; 0 elsewhere. On the grid of ``region.pixels``, which covers
         ``box`` exactly.
     table : pandas.DataFrame
-        One row an object; see :func:`napari_micrograph_vlm.measure.objects.table_of`.
+        One row an object; see :func:`napari_micrograph_vlm.measuring.objects.table_of`.
     method : str
         How they were found, for people to read.
     what : str

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_micrograph_vlm.measure.objects import COLUMNS, along_skeleton, step_of, table_of
+from napari_micrograph_vlm.measuring.objects import COLUMNS, along_skeleton, step_of, table_of
 from napari_micrograph_vlm.regions import Region
 
 SIDE = 121

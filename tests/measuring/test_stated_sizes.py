@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_micrograph_vlm.measure.stated import sizes_in
+from napari_micrograph_vlm.measuring.stated import sizes_in
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Answer, Provenance
 

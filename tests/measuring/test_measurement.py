@@ -14,9 +14,9 @@ import napari_micrograph_vlm
 from fakes import FakeModel
 from napari_micrograph_vlm import measure
 from napari_micrograph_vlm.errors import QuestionError, RegionError
-from napari_micrograph_vlm.measure.seeds import darker, denied, most_attended, named, on_pixels
-from napari_micrograph_vlm.measure.segment import METHODS, segment
-from napari_micrograph_vlm.measure.walker import walk
+from napari_micrograph_vlm.measuring.seeds import darker, denied, most_attended, named, on_pixels
+from napari_micrograph_vlm.measuring.segment import METHODS, segment
+from napari_micrograph_vlm.measuring.walker import walk
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.results import Answer, AttentionMap, Provenance
 
