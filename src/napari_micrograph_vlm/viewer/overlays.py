@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Layer
 
 from ..errors import RegionError
-from ..regions import Placement
+from ..regions import Placement, Region
 from ..results import Answer, Classification, Word
 from .overlay_follow import follow
 from .overlay_identity import (
@@ -32,9 +32,12 @@ __all__ = [
     "OverlayMetadata",
     "OverlayStyle",
     "hide_overlays",
+    "insert_above",
     "is_overlay",
+    "overlay_named",
     "overlays_of",
     "remove_overlays",
+    "selection_kept",
     "show_overlay",
     "show_word",
 ]
@@ -139,10 +142,7 @@ def _show(
             shown.append(old)
             continue
         layer = new_layer(data, place, metadata, attention, style or _preferred_style())
-        with selection_kept(viewer):
-            # Right above the image: drawn shapes stay on top and can be clicked.
-            viewer.layers.insert(_index_above(viewer, image), layer)
-        follow(viewer, layer, image, region)
+        insert_above(viewer, layer, image, region)
         present[metadata["key"]] = layer
         shown.append(layer)
     return shown
@@ -168,11 +168,26 @@ def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
     return image
 
 
-def _index_above(viewer: ViewerModel, image: Image) -> int:
+def insert_above(viewer: ViewerModel, layer: Image, image: Image, region: Region) -> None:
+    """Add an overlay right above its image and its other overlays; it follows the image.
+
+    Drawn shapes stay on top and can be clicked; what was selected stays selected.
+    """
     index = int(viewer.layers.index(image)) + 1
     while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
         index += 1
-    return index
+    with selection_kept(viewer):
+        viewer.layers.insert(index, layer)
+    follow(viewer, layer, image, region)
+
+
+def overlay_named(viewer: ViewerModel, key: str) -> Image | None:
+    """Return the overlay with a key, if there is one."""
+    for layer in viewer.layers:
+        if is_overlay(layer) and layer.metadata[METADATA_KEY]["key"] == key:
+            found: Image = layer
+            return found
+    return None
 
 
 @contextmanager
