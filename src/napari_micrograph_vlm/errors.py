@@ -9,6 +9,7 @@ __all__ = [
     "QuestionError",
     "RegionError",
     "SourceError",
+    "one_line",
 ]
 
 
@@ -30,6 +31,17 @@ class SourceError(MicrographError, ValueError):
 
 class ModelError(MicrographError, RuntimeError):
     """A model that cannot be found, loaded or run."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error of a library says, in one line without its full stop.
+
+    Returns
+    -------
+    str
+        The name of its kind where it says nothing.
+    """
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 class Cancelled(Exception):  # noqa: N818 - a decision of the user, not an error
