@@ -112,7 +112,7 @@ def test_a_report_shows_everything_of_a_run(tmp_path):
         "What is it?",
         "a bridge (0.90)",
         "Skipped (1)",
-        "/data/c.tif",
+        "c.tif",
         "It is damaged.",
         "kept the model’s class of 1 (50 %)",
         "2 (100 %)",

@@ -304,6 +304,7 @@ def test_a_folder_of_classes_is_learnt(user, tmp_path):
     assert "Choose the folder" in it.message
     it.learn.set_folder(str(tmp_path / "set"))
     it.learn.examples_changed.emit()
+    it.wait()
     assert it.learn.counts.text() == "11 examples: dark 6, light 5."
     it.teach()
     assert it.counts == {"dark": 5, "light": 5}

@@ -20,12 +20,12 @@ from napari_micrograph_vlm.measuring.objects import table_of
 from napari_micrograph_vlm.regions import Cutout, Placement, Region
 from napari_micrograph_vlm.viewer.geometry import RegionChoice, plan_regions
 from napari_micrograph_vlm.viewer.measure_layer import (
-    METADATA_KEY,
     features_of,
     is_measured,
     regions_in_view,
     show_objects,
 )
+from napari_micrograph_vlm.viewer.overlay_identity import MEASURED_KEY
 from napari_micrograph_vlm.viewer.region_window import data_kept
 
 FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -256,7 +256,7 @@ def test_a_script_shows_objects_of_an_array_on_its_pixels(viewer):
     assert isinstance(layer, Labels)
     assert is_measured(layer)
     np.testing.assert_allclose(layer.extent.world, image.extent.world)
-    assert layer.metadata[METADATA_KEY]["summary"] == found.summary()
+    assert layer.metadata[MEASURED_KEY]["summary"] == found.summary()
     found.show(viewer)
     assert len(viewer.layers) == 2
 

@@ -120,9 +120,10 @@ def compare(
     if output is not None and output.suffix.lower() not in (".tif", ".tiff"):
         raise MicrographError(f"The difference is saved as a TIFF file, not as {output.name!r}.")
     from ..api import ask as ask_model
-    from ..api import load_model, plan_of
+    from ..api import load_model
     from ..finding.difference import QUESTION
     from ..finding.difference import compare as compare_regions
+    from ..planning import plan_of
 
     (suspect,) = plan_of(image, suspect_box)()
     (good,) = plan_of(image if within is None else within, good_box)()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from ..models.many import classify_many
 from ..regions import Region
 from .fitting import Examples, Fitted, fit_examples, try_examples
 from .label_sets import LabelSet, fold
-from .trial import FEWEST, Trial
+from .trial import Trial, check_enough
 
 __all__ = ["Example", "Learnt", "look", "places_of", "region_key"]
 
@@ -97,7 +96,7 @@ class Learnt:
         truth = places_of(label_set, [name for _, name in examples])
         last = {region_key(region): i for i, (region, _) in enumerate(examples)}
         counts = np.bincount(truth[list(last.values())], minlength=len(label_set.names))
-        _check(label_set, counts)
+        check_enough(dict(zip(label_set.names, map(int, counts), strict=True)))
         kept = sorted(last.values())
         seen = look(
             model, label_set, [examples[i][0] for i in kept], truth[kept], cancel, on_region
@@ -109,7 +108,7 @@ class Learnt:
         cls, model: Model, label_set: LabelSet, examples: Examples, cancel: Event | None = None
     ) -> Learnt:
         """Learn from examples that have been looked at; see :meth:`learn`."""
-        _check(label_set, examples.counts)
+        check_enough(dict(zip(label_set.names, map(int, examples.counts), strict=True)))
 
         def check() -> None:
             if cancel is not None and cancel.is_set():
@@ -280,18 +279,3 @@ def places_of(label_set: LabelSet, names: Sequence[str]) -> NDArray[np.intp]:
                 "or label the region with one of its classes."
             )
     return np.array([places[fold(name)] for name in names], np.intp)
-
-
-def _check(label_set: LabelSet, counts: NDArray[np.intp]) -> None:
-    """See that there is something to learn, and say what is missing."""
-    if np.count_nonzero(counts >= FEWEST) >= 2:
-        return
-    has = Counter(dict(zip(label_set.names, map(int, counts), strict=True)))
-    # What is nearly there is named first.
-    lacking = sorted((n for n in label_set.names if has[n] < FEWEST), key=lambda n: -has[n])
-    said = [f"{name!r} has {has[name] or 'none'}" for name in lacking[:4]]
-    if len(lacking) > 4:
-        said.append(f"{len(lacking) - 4} more have too few, too")
-    raise QuestionError(
-        f"Label at least two regions each of two classes before learning: {', '.join(said)}."
-    )

@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import QuestionError
 from ..intervals import Z, wilson
 
-__all__ = ["ENOUGH", "FEWEST", "Trial", "advice_of", "confusion_of", "trial_of"]
+__all__ = [
+    "ENOUGH",
+    "FEWEST",
+    "Trial",
+    "advice_of",
+    "check_enough",
+    "confusion_of",
+    "trial_of",
+]
 
 FEWEST = 2
 """Examples that a class needs to be learnt."""
@@ -24,6 +33,37 @@ _WIDEST = 0.15
 """Half an interval wider than this asks for more examples."""
 
 _NAMED = 3
+
+
+_LACKING = 4
+"""Classes without enough examples that are named."""
+
+
+def check_enough(examples: Mapping[str, int]) -> None:
+    """See that there is something to learn.
+
+    Parameters
+    ----------
+    examples : mapping of str to int
+        How many examples each class has.
+
+    Raises
+    ------
+    QuestionError
+        If fewer than two classes have two examples; it names those that lack some.
+    """
+    if sum(number >= FEWEST for number in examples.values()) >= 2:
+        return
+    # What is nearly there is named first.
+    lacking = sorted(
+        (name for name, number in examples.items() if number < FEWEST),
+        key=lambda name: -examples[name],
+    )
+    said = [f"{name!r} has {examples[name] or 'none'}" for name in lacking[:_LACKING]]
+    if len(lacking) > _LACKING:
+        said.append(f"{len(lacking) - _LACKING} more have too few, too")
+    which = f": {', '.join(said)}" if said else ""
+    raise QuestionError(f"Label at least two regions each of two classes before learning{which}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,8 +61,9 @@ def write_report(recorded: Recorded, path: str | Path, *, title: str | None = No
     run, page = recorded.run, _Page(title or "")
     count = getattr(recorded, "__len__", lambda: MOST_ROWS)()
     room = min(LARGEST_PICTURE, PICTURE_BYTES // max(min(count, MOST_ROWS), 1))
+    root = str(run.source.get("root") or "")
     for found in recorded.findings():
-        page.add(found, room, bool(run.source.get("tiles")))
+        page.add(found, room, bool(run.source.get("tiles")), root)
         del found  # its map and thumbnail are large
     page.merge()
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -83,7 +84,7 @@ class _Page:
     method: str = ""
     places: Places = field(default_factory=Places)
 
-    def add(self, found: Finding, room: int, tiled: bool = False) -> None:
+    def add(self, found: Finding, room: int, tiled: bool = False, root: str = "") -> None:
         """Count an item and write its row."""
         self.seconds += found.seconds
         if found.error == NOTHING_TO_SEE:
@@ -92,7 +93,7 @@ class _Page:
         if found.status == Status.SKIPPED:
             self.numbers["skipped"] += 1
             if self.numbers["skipped"] <= MOST_SKIPPED:
-                self.skipped.append(skipped_row(found))
+                self.skipped.append(skipped_row(found, root))
             return
         self.numbers["done"] += 1
         self.numbers["corrected"] += bool(found.corrected) and found.corrected != found.best
@@ -106,7 +107,7 @@ class _Page:
         if found.maps and not self.method:
             self.method = found.maps[0].method
         if self.numbers["done"] <= MOST_ROWS:
-            row, left_out = item_row(self.numbers["done"], found, room)
+            row, left_out = item_row(self.numbers["done"], found, room, root)
             self.rows.append(row)
             self.numbers["bare"] += left_out
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from ..lengths import readable_length
 from ..runs.findings import Finding, Sizes
 from .charts import probability_bar, safe
@@ -20,7 +22,7 @@ _MAP_BYTES = 700
 """Room kept for a map, of what a picture may take."""
 
 
-def item_row(number: int, found: Finding, room: int) -> tuple[str, bool]:
+def item_row(number: int, found: Finding, room: int, root: str = "") -> tuple[str, bool]:
     """Write one item.
 
     Parameters
@@ -31,6 +33,8 @@ def item_row(number: int, found: Finding, room: int) -> tuple[str, bool]:
         What was found out.
     room : int
         Bytes that its picture may take, as text.
+    root : str
+        Folder of the run: places are written from there on.
 
     Returns
     -------
@@ -40,13 +44,13 @@ def item_row(number: int, found: Finding, room: int) -> tuple[str, bool]:
     picture, left_out = _picture(number, found, room)
     return (
         f'<tr><td class="number">{number}</td><td>{picture}</td>'
-        f"<td>{_place(found)}</td><td>{_class(found)}</td><td>{_answers(found)}</td></tr>"
+        f"<td>{_place(found, root)}</td><td>{_class(found)}</td><td>{_answers(found)}</td></tr>"
     ), left_out
 
 
-def skipped_row(found: Finding) -> str:
+def skipped_row(found: Finding, root: str = "") -> str:
     """Write one item that could not be looked at, and why."""
-    where = safe(found.item.source, 500) + _within(found)
+    where = _source(found, root) + _within(found)
     return f"<tr><td>{where}</td><td>{safe(found.error, 500)}</td></tr>"
 
 
@@ -89,8 +93,14 @@ def _within(found: Finding) -> str:
     return "".join(f'<br><span class="soft">{safe(line)}</span>' for line in lines)
 
 
-def _place(found: Finding) -> str:
-    text = safe(found.item.source, 500) + _within(found)
+def _source(found: Finding, root: str) -> str:
+    source = found.item.source
+    below = root and PurePath(source).is_relative_to(root) and source != root
+    return safe(str(PurePath(source).relative_to(root)) if below else source, 500)
+
+
+def _place(found: Finding, root: str) -> str:
+    text = _source(found, root) + _within(found)
     height, width = found.shape
     if found.pixel_size is not None and min(height, width) > 0:
         sizes = (height * found.pixel_size[0], width * found.pixel_size[1])
@@ -111,7 +121,7 @@ def _class(found: Finding) -> str:
         if sure:
             lines.append(f"{sure}{probability_bar(found.probability)}")
         if found.corrected or found.reviewed:
-            lines.append('<span class="person">agreed by a person</span>')
+            lines.append('<span class="agreed">agreed by a person</span>')
     return "<br>".join(lines)
 
 

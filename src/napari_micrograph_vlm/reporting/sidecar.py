@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MicrographError, SourceError
+from ..errors import MicrographError, SourceError, one_line
 from ..regions import Region
 from ..results import Answer, Classification
 from ..whole_files import file_error, write_whole
@@ -323,8 +323,7 @@ class Sidecar:
         return entry, arrays
 
     def _damaged(self, key: str, error: Exception) -> SourceError:
-        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        return SourceError(f"{self._entry(key)} is damaged ({why}); delete it.")
+        return SourceError(f"{self._entry(key)} is damaged ({one_line(error)}); delete it.")
 
 
 def _limits(values: Sequence[float] | None) -> tuple[float, float] | None:

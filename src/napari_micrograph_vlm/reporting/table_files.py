@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MicrographError, SourceError
+from ..errors import MicrographError, SourceError, one_line
 from ..spreadsheet import escaped, unescaped
 from ..whole_files import check_folder, printable, replacing
 from .columns import FIRST, LAST, typed
@@ -93,7 +93,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except MicrographError:
         raise
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise SourceError(f"{path} is no table this can read: {_line(error)}.") from None
+        raise SourceError(f"{path} is no table this can read: {one_line(error)}.") from None
 
 
 def _cells(frame: pd.DataFrame, missing: Any) -> list[list[Any]]:
@@ -142,7 +142,3 @@ def _need_pyarrow() -> None:
         raise MicrographError(
             "Parquet needs pyarrow; install it with: pip install napari-micrograph-vlm[report]"
         )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

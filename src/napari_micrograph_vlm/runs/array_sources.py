@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..errors import RegionError, SourceError
 from ..readers.picture_area import InBarError, PictureArea, find_area, may_touch_bar
 from ..regions import Box, Cutout, Region, clip_box
+from ..whole_files import printable
 from .contents import contents_of, digest
 from .items import Item
-from .journal_rows import writable
 from .tiles import NOTHING_TO_SEE, Levels, Tiles, levels_of
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class ArraySource:
     def items(self) -> Iterator[Item]:
         """List planes, and the parts of each."""
         # As a journal can keep it, else a run that goes on would not find it again.
-        name = writable(self.name)
+        name = printable(self.name)
         others = [n for axis, n in enumerate(self._shape) if axis not in self.axes]
         for plane in product(*map(range, others)):
             stem = f"{name}#{','.join(map(str, plane))}" if plane else name

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import Cancelled, MicrographError
+from ..errors import Cancelled, MicrographError, one_line
 
 __all__ = ["ClusterError", "check_address", "connected", "see_that_it_is_installed"]
 
@@ -154,7 +154,7 @@ def connected(
                     )
             except Exception as error:
                 raise ClusterError(
-                    f"Worker processes cannot be started: {_said(error)}."
+                    f"Worker processes cannot be started: {one_line(error)}."
                 ) from error
             stack.callback(_close, address)
         try:
@@ -164,7 +164,7 @@ def connected(
                 )
         except Exception as error:
             raise ClusterError(
-                f"The scheduler {scheduler} does not answer ({_said(error)}); see that it runs, "
+                f"The scheduler {scheduler} does not answer ({one_line(error)}); see that it runs, "
                 "and that its certificates are set up if it is a tls:// address."
             ) from error
         stack.callback(_close, client)
@@ -225,7 +225,3 @@ def _unwarned() -> Iterator[None]:
 def _close(part: Any) -> None:
     with _unwarned(), suppress(TimeoutError):
         part.close(timeout=_ANSWER)
-
-
-def _said(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..results import AttentionMap
+from ..whole_files import printable
 from .findings import Finding, Said, Sizes, Status
 from .items import Item
 
@@ -21,7 +22,6 @@ __all__ = [
     "finding_of_row",
     "map_rows",
     "row_of",
-    "writable",
 ]
 
 APPLICATION = 0x4D56524A
@@ -61,11 +61,11 @@ def row_of(finding: Finding) -> tuple[Any, ...]:
     size = finding.pixel_size or (None, None)
     probabilities = [[name, _or_none(float(p))] for name, p in finding.probabilities.items()]
     return (
-        writable(finding.item.key),
+        printable(finding.item.key),
         _json(finding.item.to_dict()),
         str(finding.status),
-        writable(finding.error),
-        writable(finding.best),
+        printable(finding.error),
+        printable(finding.best),
         _or_none(float(finding.probability)),
         _json(probabilities),
         _json(_said_row(finding)),
@@ -87,7 +87,7 @@ def map_rows(finding: Finding) -> list[MapRow]:
         shares = attention.scaled().astype("<f2").tobytes()
         height, width = attention.values.shape
         rows.append(
-            (writable(finding.item.key), place, attention.method, height, width, total, shares)
+            (printable(finding.item.key), place, attention.method, height, width, total, shares)
         )
     return rows
 
@@ -172,11 +172,6 @@ def _map_of(row: MapRow) -> AttentionMap:
     # Rounding must not change how much there is in all.
     scale = total / max(float(values.sum()), 1e-30)
     return AttentionMap(values * np.float32(scale), method)
-
-
-def writable(text: str) -> str:
-    """Return a text that a database takes: a file's name may hold bytes that are no characters."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _json(value: Any) -> str:

@@ -38,6 +38,8 @@ def regular_file(path: Path) -> Path:
     except (OSError, ValueError) as error:
         if not _is_text(str(path)):
             raise SourceError(f"The name of {_shown(path)} is no text; rename the file.") from None
+        if isinstance(error, FileNotFoundError):
+            raise SourceError(f"There is no file {path}.") from None
         said = getattr(error, "strerror", None) or error
         raise SourceError(f"{path} cannot be read: {said}.") from None
     if stat.S_ISDIR(kind):

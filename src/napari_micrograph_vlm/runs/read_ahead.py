@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from threading import Condition, Event
 
-from ..errors import Cancelled, MicrographError
+from ..errors import Cancelled, MicrographError, one_line
 from ..regions import Region
 from .items import Item, Source
 from .thumbnails import thumbnail_of
@@ -64,8 +64,7 @@ def read_item(source: Source, item: Item) -> Ready | Unreadable:
     except Exception as error:
         # One odd file of thousands must not end the run; what it was is told.
         _log.debug("%s", item.key, exc_info=True)
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        return Unreadable(item, f"{item.source} cannot be read: {said}.")
+        return Unreadable(item, f"{item.source} cannot be read: {one_line(error)}.")
 
 
 def read_ahead(

@@ -7,7 +7,15 @@ from contextlib import closing
 from threading import Event
 from time import monotonic
 
-from ..errors import Cancelled, MicrographError, ModelError, QuestionError, RegionError, SourceError
+from ..errors import (
+    Cancelled,
+    MicrographError,
+    ModelError,
+    QuestionError,
+    RegionError,
+    SourceError,
+    one_line,
+)
 from ..models.base import Model
 from ..results import Answer, Classification, Question
 from .finding_of import finding_of, skipped
@@ -139,9 +147,8 @@ def look_at(
         ) from None
     except Exception as error:
         if len(ready) == 1:
-            said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise ModelError(
-                f"The model {model.name} failed at {item_place(ready[0].item)}: {said}."
+                f"The model {model.name} failed at {item_place(ready[0].item)}: {one_line(error)}."
             ) from error
     return _each_alone(ready, task, model, cancel)
 

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
 
-from ..errors import Cancelled, MicrographError, ModelError, QuestionError, SourceError
+from ..errors import Cancelled, MicrographError, ModelError, QuestionError, SourceError, one_line
 from ..models.consent import is_remote
 from .cluster import ClusterError, connected, see_that_it_is_installed
 from .finding_of import skipped
@@ -301,7 +301,6 @@ class _Crew:
                 "napari-micrograph-vlm on every computer."
             ) from None
         except Exception as error:
-            said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise ClusterError(f"A worker failed: {said}.") from error
+            raise ClusterError(f"A worker failed: {one_line(error)}.") from error
         finally:
             future.release()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SourceError
+from ..errors import SourceError, one_line
 from ..readers.micrograph import read_micrograph
 from .array_sources import ArraySource
 from .contents import file_state
@@ -103,8 +103,7 @@ def open_stack(path: Path) -> Any:
         raise
     except Exception as error:
         # Each library meets a broken file with exceptions of its own.
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise SourceError(f"{path} holds no stack that can be read: {said}.") from None
+        raise SourceError(f"{path} holds no stack that can be read: {one_line(error)}.") from None
 
 
 def _open_folder(path: Path) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..errors import MicrographError
+from ..whole_files import printable
 from .changed import take_out_changed
 from .findings import Finding, Status
 from .items import Source
 from .journal import Journal
-from .journal_rows import writable
 from .progress import Clock, Progress
 from .recorder import Recorder
 from .tiles import NOTHING_TO_SEE
@@ -42,7 +42,7 @@ class Tally:
         self.total, states = 0, {}
         for self.total, item in enumerate(source.items(), start=1):
             if item.state:
-                states[writable(item.key)] = item.state
+                states[printable(item.key)] = item.state
         take_out_changed(journal, states)
         self.known = journal.done()
         self.clock = Clock()

@@ -19,6 +19,7 @@ import torch
 from ..datasets.synthetic import DEFECT_HOSTS, DEFECT_KINDS, synthesize
 from ..datasets.synthetic.truth import CATEGORIES
 from ..datasets.teacher_labels import RealPicture
+from ..errors import one_line
 from ..models.student.configuration import MvaemaConfig
 from ..models.student.convert import load_imagenet_backbone
 from ..models.student.encoder import ImageEncoder
@@ -197,7 +198,7 @@ def make_shard(job: Job) -> list[str]:
         try:
             drawn += _real_regions(picture, job.mirrored)
         except Exception as error:  # readers raise what they like, and one file must not stop all
-            broken.append(f"{picture.path}: {_reason(error)}")
+            broken.append(f"{picture.path}: {one_line(error)}")
     if drawn:
         write_shard(job.folder, job.name, look(_encoder(), drawn))
     if broken:
@@ -205,11 +206,6 @@ def make_shard(job: Job) -> list[str]:
         notes = job.folder / f"{job.name}{SKIPPED}"
         notes.write_text("\n".join(broken), encoding="utf-8")
     return broken
-
-
-def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    return said or type(error).__name__
 
 
 def draw_picture(

@@ -18,10 +18,9 @@ from .features import has_kept_text, has_user_text, restore_text, write_classifi
 from .geometry import RegionChoice
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
-from .handler_show import Back, bring_back, clear_overlay, image_of, style_of
+from .handler_show import Back, bring_back, image_of, show_in_turn, style_of
 from .learn_handler import LearnHandler
 from .model_choice import ModelChoice
-from .overlays import show_overlay
 from .region_shapes import shape_indices
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class ClassifyHandler(Handler):
         self._shapes: ReferenceType[Shapes] | None = None
         self._total = 0
         self._labels: LabelSet | None = None
+        self._overlay: ReferenceType[Image] | None = None
         self.choice = ModelChoice(view.models, view, self.preferences)
         self.connections.add(view.started, self.classify)
         self.connections.add(view.result_chosen, self.show_result)
@@ -141,15 +141,15 @@ class ClassifyHandler(Handler):
         # The selection stays: classifying again must mean the same regions.
         if bring_back(self.viewer, found.regions[index : index + 1]) is Back.NOTHING:
             return
-        clear_overlay(self.viewer)
-        # One overlay at a time: fifty shapes would fill the layer list with fifty.
         one = replace(
             found,
             probabilities=found.probabilities[index : index + 1],
             regions=found.regions[index : index + 1],
             attention=found.attention[index : index + 1],
         )
-        show_overlay(self.viewer, one, style_of(self.preferences()))
+        before = self._overlay() if self._overlay is not None else None
+        made = show_in_turn(self.viewer, one, style_of(self.preferences()), before)
+        self._overlay = None if made is None else ref(made)
 
     def correct(self, index: int, name: str) -> None:
         """Record what the user says a region is, and learn from it."""

@@ -53,7 +53,7 @@ class CompareHandler(Handler):
     image_changed = "The image was changed while it was being compared."
 
     def __init__(self, view: CompareView, viewer: Viewer, **options: Any) -> None:
-        super().__init__(view, viewer, **options)  # type: ignore[arg-type]
+        super().__init__(view, viewer, **options)
         self.view = view
         self.reference: Region | None = None
         self.found: Difference | None = None

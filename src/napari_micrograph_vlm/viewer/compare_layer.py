@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
@@ -13,9 +13,9 @@ from ..finding.difference import Difference
 from ..lengths import readable_length
 from .geometry import overlay_kwargs
 from .handler_show import image_of
-from .overlay_follow import follow
-from .overlay_identity import METADATA_KEY
-from .overlays import is_overlay, selection_kept
+from .overlay_identity import METADATA_KEY, picture_metadata
+from .overlay_layer import data_on
+from .overlays import insert_above, overlay_named
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -54,36 +54,24 @@ def show_difference(viewer: Viewer, found: Difference) -> Image | None:
     old = difference_of(viewer, image)
     if old is not None:
         viewer.layers.remove(old)
-    values = found.values.T if placement.axes[0] > placement.axes[1] else found.values
-    hidden = tuple(axis for axis in range(image.ndim) if axis not in placement.axes)
     # Above noise there must be room for colour.
     most = max(found.limits[1], 2 * found.least)
     layer = Image(
-        np.ascontiguousarray(np.expand_dims(values, hidden)),
+        data_on(found.values, placement, image.ndim),
         name=NAME,
         colormap=difference_map(round(found.least / most, 2)),
         contrast_limits=(-most, most),
         blending="translucent",
-        metadata={METADATA_KEY: _metadata(image, found)},
+        metadata={METADATA_KEY: picture_metadata(NAME, image, region, answer=said_of(found))},
         **overlay_kwargs(image, placement, region.box, found.values.shape),
     )
-    index = int(viewer.layers.index(image)) + 1
-    while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
-        index += 1
-    with selection_kept(viewer):
-        viewer.layers.insert(index, layer)
-    follow(viewer, layer, image, region)
+    insert_above(viewer, layer, image, region)
     return layer
 
 
 def difference_of(viewer: Viewer, image: Image) -> Image | None:
     """Return the difference that is shown on an image, if there is one."""
-    for layer in viewer.layers:
-        if isinstance(layer, Image) and is_overlay(layer):
-            metadata = layer.metadata[METADATA_KEY]
-            if metadata["key"] == f"difference|{image.unique_id}":
-                return layer
-    return None
+    return overlay_named(viewer, f"{NAME}|{image.unique_id}")
 
 
 def said_of(found: Difference) -> str:
@@ -140,17 +128,3 @@ def difference_map(clear: float) -> Colormap:
         display_name="darker blue, brighter orange",
         nan_color=np.zeros(4),
     )
-
-
-def _metadata(image: Image, found: Difference) -> dict[str, Any]:
-    return {
-        "key": f"difference|{image.unique_id}",
-        "question": NAME,
-        "answer": said_of(found),
-        "place": "",
-        "word": None,
-        "model": "",
-        "method": NAME,
-        "focus": 1.0,
-        "region": found.region.to_dict(),
-    }

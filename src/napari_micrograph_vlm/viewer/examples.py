@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Shapes
 
 from ..errors import QuestionError, SourceError
+from ..labelling import trial
 from ..labelling.folders import ExampleFiles
 from ..labelling.label_sets import LabelSet, fold, label_set_of
-from ..labelling.trial import FEWEST
 from ..regions import Region
 from ..widgets.class_list import OWN, ClassList
 from .features import corrections, labels_in
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from ..labelling.learning import Learnt
+    from ..labelling.trial import Trial
     from ..models.base import Model
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "from_shapes",
     "labelled",
     "plan_examples",
+    "tried",
 ]
 
 Count = Callable[[int, int], None]
@@ -58,9 +60,6 @@ NO_SHAPES = "Choose “Every shape” above and a layer whose shapes have a clas
 
 _MOST = 8
 """Classes that are counted one by one."""
-
-_LACKING = 4
-"""Classes without enough examples that are named."""
 
 
 def labelled(shapes: Shapes, column: str) -> dict[int, str]:
@@ -154,6 +153,17 @@ def counted(names: Sequence[str]) -> str:
     return f"{number}: {most}{rest}."
 
 
+def tried(found: Trial) -> str:
+    """Say how many examples were named rightly that had not been learnt from."""
+    low, high = (100 * end for end in found.interval)
+    right = round(found.accuracy * found.tried)
+    return (
+        f"Of {found.tried} examples held back in turn, {right} were named rightly: "
+        f"{100 * found.accuracy:.0f} % (95 % interval {low:.0f} to {high:.0f} %). By the names "
+        f"alone it is {100 * found.zero_shot:.0f} %."
+    )
+
+
 def check_enough(listed: Sequence[str], names: Sequence[str]) -> None:
     """See that there is something to learn, before a model is loaded for it.
 
@@ -170,16 +180,8 @@ def check_enough(listed: Sequence[str], names: Sequence[str]) -> None:
         If fewer than two classes have two examples; it names those that lack some.
     """
     has = Counter(map(fold, names))
-    if sum(number >= FEWEST for number in has.values()) >= 2:
-        return
     every = {fold(name): name for name in (*listed, *names)}
-    # What is nearly there is named first.
-    lacking = sorted((key for key in every if has[key] < FEWEST), key=lambda key: -has[key])
-    said = [f"{every[key]!r} has {has[key] or 'none'}" for key in lacking[:_LACKING]]
-    if len(lacking) > _LACKING:
-        said.append(f"{len(lacking) - _LACKING} more have too few, too")
-    which = f": {', '.join(said)}" if said else ""
-    raise QuestionError(f"Label at least two regions each of two classes before learning{which}.")
+    trial.check_enough({name: has[key] for key, name in every.items()})
 
 
 def classes_for(classes: ClassList, names: Sequence[str]) -> LabelSet:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from ..widgets.ask_view import AskView
     from ..widgets.classify_view import ClassifyView
+    from ..widgets.compare_view import CompareView
+    from ..widgets.similar_view import SimilarView
+
+    RegionView = AskView | ClassifyView | CompareView | SimilarView
+    """A panel about regions of an image."""
 
 __all__ = ["Handler"]
 
@@ -30,7 +35,7 @@ class Handler(QObject):
 
     Parameters
     ----------
-    view : AskView or ClassifyView
+    view : RegionView
         What the user sees.
     viewer : napari.Viewer
         Whose images are asked about.
@@ -54,7 +59,7 @@ class Handler(QObject):
 
     def __init__(
         self,
-        view: AskView | ClassifyView,
+        view: RegionView,
         viewer: Viewer,
         models: ModelHolder = MODELS,
         preferences: Callable[[], Preferences] = read_preferences,

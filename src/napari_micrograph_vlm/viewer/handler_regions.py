@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
-    from ..widgets.ask_view import AskView
-    from ..widgets.classify_view import ClassifyView
+    from .handler import RegionView
 
 __all__ = ["NO_IMAGE", "Chosen", "RegionBinding"]
 
@@ -85,7 +84,7 @@ class RegionBinding(QObject):
 
     Parameters
     ----------
-    view : AskView or ClassifyView
+    view : RegionView
         What the user sees.
     viewer : napari.Viewer
         Whose images are asked about.
@@ -110,7 +109,7 @@ class RegionBinding(QObject):
 
     def __init__(
         self,
-        view: AskView | ClassifyView,
+        view: RegionView,
         viewer: Viewer,
         models: ModelHolder,
         preferences: Callable[[], Preferences],

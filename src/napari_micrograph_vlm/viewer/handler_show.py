@@ -12,9 +12,9 @@ from napari.layers import Image, Labels, Layer, Shapes
 from ..errors import MicrographError
 from ..frames.cutouts import are_frames
 from ..regions import Placement, Region
-from ..results import Answer, Word
+from ..results import Answer, Classification, Word
 from .geometry import RegionChoice, plan_regions
-from .overlays import OverlayStyle, hide_overlays, show_overlay, show_word
+from .overlays import OverlayStyle, hide_overlays, overlays_of, show_overlay, show_word
 from .preferences import Preferences
 from .region_shapes import shape_indices
 from .region_view import ViewState
@@ -35,6 +35,7 @@ __all__ = [
     "image_of",
     "point_out",
     "point_out_word",
+    "show_in_turn",
     "style_of",
 ]
 
@@ -67,6 +68,32 @@ def point_out(viewer: Viewer, answer: Answer, preferences: Preferences | None = 
     """
     hide_overlays(viewer)
     show_overlay(viewer, answer, None if preferences is None else style_of(preferences))
+
+
+def show_in_turn(
+    viewer: Viewer,
+    result: Answer | Classification | None,
+    style: OverlayStyle | None,
+    before: Image | None,
+) -> Image | None:
+    """Show one overlay, and remove the one that was made for the item before.
+
+    Five hundred items must not fill the layer list with five hundred.
+
+    Returns
+    -------
+    napari.layers.Image or None
+        The overlay, where it was made here: to be given as ``before`` the next time.
+    """
+    hide_overlays(viewer)
+    made: Image | None = None
+    if result is not None:
+        there = overlays_of(viewer)
+        (overlay,) = show_overlay(viewer, result, style)
+        made = overlay if overlay is before or overlay not in there else None
+    if before is not None and before is not made and before in viewer.layers:
+        viewer.layers.remove(before)
+    return made
 
 
 def point_out_word(viewer: Viewer, answer: Answer, word: Word | None) -> None:

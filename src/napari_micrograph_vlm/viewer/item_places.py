@@ -16,11 +16,11 @@ from ..results import Answer, Classification, Provenance
 from ..runs.array_sources import LEFT_OUT
 from ..runs.findings import Finding
 from .handler_jobs import Job, Outcome, sentence_of
-from .handler_show import Back, bring_back
+from .handler_show import Back, bring_back, show_in_turn
 from .item_cutouts import cutout_in, layer_of, mask_on
 from .item_files import file_of, layer_data, read_file_region
 from .item_frame import remove_frame, show_frame
-from .overlays import OverlayStyle, hide_overlays, overlays_of, show_overlay
+from .overlays import OverlayStyle
 from .panel_jobs import PanelJobs
 from .region_view import ViewState, unwrapped
 from .run_book import RunBook
@@ -213,18 +213,11 @@ def _show_map(
 ) -> None:
     """Show one map in place of the one shown for the item before."""
     shown = _shown.setdefault(viewer, _Shown())
-    hide_overlays(viewer)
-    before = shown.overlay() if shown.overlay is not None else None
-    shown.overlay = None
+    result = None
     if finding.maps:
-        there = overlays_of(viewer)
         result = _result_of(viewer, finding, region, min(which, len(finding.maps) - 1))
-        (overlay,) = show_overlay(viewer, result, style)
-        if overlay is before or overlay not in there:
-            # Ours: five hundred items must not fill the layer list with five hundred.
-            shown.overlay = ref(overlay)
-    if before is not None and before in viewer.layers and before is not _overlay_of(shown):
-        viewer.layers.remove(before)
+    made = show_in_turn(viewer, result, style, _overlay_of(shown))
+    shown.overlay = None if made is None else ref(made)
 
 
 def _overlay_of(shown: _Shown) -> Image | None:

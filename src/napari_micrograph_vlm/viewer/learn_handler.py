@@ -32,12 +32,14 @@ from .examples import (
     from_shapes,
     labelled,
     plan_examples,
+    tried,
 )
 from .features import CORRECTED, label_columns, write_labels
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Report, sentence_of
 from .handler_regions import RegionBinding
 from .models import ModelHolder
+from .panel_jobs import PanelJobs
 from .preferences import Preferences
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ class LearnHandler(QObject):
         self._corrected = corrected
         self.learnt: Learnt | None = None
         self._job: Job | None = None
+        self._walks = PanelJobs()
+        self._walking: Job | None = None
         self._adopts = False
         self._new: Examples = []
         self._shapes: Shapes | None = None
@@ -125,11 +129,12 @@ class LearnHandler(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether it is learning, saving or loading."""
-        return self._job is not None
+        return self._job is not None or self._walks.is_busy
 
     def close(self, *, deleted: bool = False) -> None:
         """Stop and let go of view and viewer."""
         self._timer.stop()
+        self._walks.close()
         if self._job is not None:
             for signal in (self._job.signals.reported, self._job.signals.ended):
                 signal.disconnect()
@@ -169,7 +174,6 @@ class LearnHandler(QObject):
         """Learn from the chosen examples."""
         with self._telling():
             self._check_model()
-            more = self._corrected()
             if self._view.in_shapes:
                 plan, names = plan_examples(
                     self._viewer,
@@ -177,15 +181,10 @@ class LearnHandler(QObject):
                     self._binding.drawn,
                     self._view.chosen_column,
                 )
-                labels = self._classes([*names, *(name for _, name in more)])
-                work = from_shapes(plan, names, more, labels)
+                self._learn(names, lambda *known: from_shapes(plan, names, *known))
             else:
-                files = self._files()
-                names = [name for _, name in files.files]
-                labels = self._classes([*names, *(name for _, name in more)])
-                work = from_files(files, more, labels)
-            self._new.clear()
-            self._run(work, "Reading the examples…")
+                self._walk(self._learn_files)
+                self._view.show_busy("Reading the folder…")
 
     def add(self, region: Region, name: str) -> None:
         """Learn from a region that a person has just corrected; nothing was learnt: nothing."""
@@ -224,6 +223,7 @@ class LearnHandler(QObject):
 
     def stop(self) -> None:
         """Stop learning; what was learnt before stays."""
+        self._walks.stop(self._walking)
         if self._job is not None:
             self._view.show_busy("Stopping…")
             self._job.stop()
@@ -232,8 +232,12 @@ class LearnHandler(QObject):
         """Show which features there are, and count the examples."""
         view = self._view
         if not view.in_shapes:
-            view.show_counts(self._count_files())
+            view.show_counts("")
+            if view.folder.text():
+                view.show_counts("Counting the pictures…")
+                self._walk(self._count_files)
             return
+        self._walks.stop(self._walking)
         shapes = self._binding.drawn
         shapes = shapes if isinstance(shapes, Shapes) else None
         found = [] if shapes is None else label_columns(shapes)
@@ -248,19 +252,37 @@ class LearnHandler(QObject):
         check_enough(self._panel.classes.labels, names)
         return classes_for(self._panel.classes, names)
 
-    def _files(self) -> ExampleFiles:
+    def _learn(self, names: Sequence[str], learner: Callable[[Examples, LabelSet], Learn]) -> None:
+        """Learn from examples with these names and from what was corrected."""
+        more = self._corrected()
+        labels = self._classes([*names, *(name for _, name in more)])
+        self._new.clear()
+        self._run(learner(more, labels), "Reading the examples…")
+
+    def _walk(self, ended: Callable[[Outcome], None]) -> None:
+        """List the examples in the chosen folder, which may be large and far away."""
         folder = self._view.folder.text()
         if not folder:
             raise QuestionError("Choose the folder of examples first.")
-        return examples_in(Path(folder))
+        self._walks.stop(self._walking)
+        self._walking = self._walks.start(lambda _report, _cancel: examples_in(Path(folder)), ended)
 
-    def _count_files(self) -> str:
-        if not self._view.folder.text():
-            return ""
-        try:
-            return counted([name for _, name in self._files().files])
-        except Exception as error:
-            return sentence_of(error)
+    def _count_files(self, outcome: Outcome) -> None:
+        if not outcome.stopped:
+            found: ExampleFiles | None = outcome.value
+            names = [] if found is None else [name for _, name in found.files]
+            self._view.show_counts(outcome.error or counted(names))
+
+    def _learn_files(self, outcome: Outcome) -> None:
+        self._view.show_idle()
+        if outcome.error:
+            self._warn(outcome.error)
+        elif outcome.value is not None:
+            files: ExampleFiles = outcome.value
+            with self._telling():
+                self._learn(
+                    [name for _, name in files.files], lambda *known: from_files(files, *known)
+                )
 
     def _check_model(self) -> None:
         """Complain of a model elsewhere before pixels are sent anywhere."""
@@ -334,15 +356,7 @@ class LearnHandler(QObject):
     def _show(self, picture: Picture) -> None:
         assert self.learnt is not None
         trial = self.learnt.trial
-        low, high = (100 * end for end in trial.interval)
-        right = round(trial.accuracy * trial.tried)
-        self._view.show_learnt(
-            picture,
-            f"Of {trial.tried} examples held back in turn, {right} were named rightly: "
-            f"{100 * trial.accuracy:.0f} % (95 % interval {low:.0f} to {high:.0f} %). By the names "
-            f"alone it is {100 * trial.zero_shot:.0f} %.",
-            trial.advice,
-        )
+        self._view.show_learnt(picture, tried(trial), trial.advice)
         self._classes_changed()
 
     def _classes_changed(self) -> None:

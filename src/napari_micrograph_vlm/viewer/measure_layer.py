@@ -7,20 +7,19 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
-from ..errors import MicrographError, RegionError
+from ..errors import MicrographError
 from ..measuring.measurement import Measurement
-from ..regions import Placement, Region
+from ..regions import Region
 from .geometry import overlay_kwargs
 from .handler_show import image_of
 from .overlay_follow import follow
-from .overlay_identity import key_of
-from .overlay_layer import move_layer
-from .overlays import is_overlay, selection_kept
+from .overlay_identity import MEASURED_KEY, key_of
+from .overlay_layer import data_on, move_layer
+from .overlays import image_under, insert_above
 from .region_view import ViewState, unwrapped
-from .region_window import same_data
 from .transforms import PlaneTransform
 
 if TYPE_CHECKING:
@@ -28,15 +27,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 __all__ = [
-    "METADATA_KEY",
     "MeasuredMetadata",
     "features_of",
     "is_measured",
     "regions_in_view",
     "show_objects",
 ]
-
-METADATA_KEY = "micrograph_vlm_measured"
 
 OPACITY = 0.8
 
@@ -77,10 +73,11 @@ def show_objects(viewer: ViewerModel, measurement: Measurement) -> Labels:
     """
     viewer = unwrapped(viewer)
     region = measurement.region
-    image = _image_of(viewer, region.placement)
+    image = image_under(viewer, region.placement, "measured")
     placement = region.placement
     assert placement is not None
-    data = _data_of(measurement, placement, image.ndim)
+    # A copy: what a user paints must not change what was measured.
+    data = np.array(data_on(measurement.labels, placement, image.ndim))
     grid = measurement.labels.shape
     place = overlay_kwargs(image, placement, region.box, (int(grid[0]), int(grid[1])))
     metadata: MeasuredMetadata = {
@@ -97,18 +94,17 @@ def show_objects(viewer: ViewerModel, measurement: Measurement) -> Labels:
             features=features_of(measurement),
             opacity=OPACITY,
             colormap=_colours(),
-            metadata={METADATA_KEY: metadata},
+            metadata={MEASURED_KEY: metadata},
             **place,
         )
-        with selection_kept(viewer):
-            viewer.layers.insert(_index_above(viewer, image), layer)
+        insert_above(viewer, layer, image, region)
     else:
         layer.data = data
         layer.features = features_of(measurement)
-        layer.metadata[METADATA_KEY] = metadata
+        layer.metadata[MEASURED_KEY] = metadata
         move_layer(layer, place)
         layer.visible = True
-    follow(viewer, layer, image, region)
+        follow(viewer, layer, image, region)
     return layer
 
 
@@ -146,7 +142,7 @@ def regions_in_view(viewer: ViewerModel, regions: Sequence[Region]) -> list[int]
 
 def is_measured(layer: Any) -> bool:
     """Whether a layer holds measured objects."""
-    return isinstance(layer, Labels) and METADATA_KEY in layer.metadata
+    return isinstance(layer, Labels) and MEASURED_KEY in layer.metadata
 
 
 def _colours() -> CyclicLabelColormap:
@@ -154,49 +150,15 @@ def _colours() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=["transparent", *_COLOURS])
 
 
-def _data_of(measurement: Measurement, placement: Placement, ndim: int) -> Any:
-    """Return the labels with as many axes as the image layer."""
-    data = measurement.labels
-    if placement.axes[0] > placement.axes[1]:
-        data = data.T
-    hidden = tuple(axis for axis in range(ndim) if axis not in placement.axes)
-    # A copy: what a user paints must not change what was measured.
-    return np.array(np.expand_dims(data, hidden), order="C")
-
-
-def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
-    image = placement.layer() if placement is not None and placement.layer is not None else None
-    if placement is None or not isinstance(image, Image) or image not in viewer.layers:
-        raise RegionError(
-            "The image that was measured is no longer in the viewer; add it again and repeat the "
-            "question."
-        )
-    if image.ndim != len(placement.plane) + 2 or not same_data(image, placement):
-        raise RegionError(
-            f"“{image.name}” now holds other data than was measured; repeat the question."
-        )
-    return image
-
-
 def _same(viewer: ViewerModel, key: str) -> Labels | None:
     """Return the layer of the same objects, unless somebody has painted on it."""
     for layer in viewer.layers:
-        if not is_measured(layer) or layer.metadata[METADATA_KEY]["key"] != key:
+        if not is_measured(layer) or layer.metadata[MEASURED_KEY]["key"] != key:
             continue
-        if layer.metadata[METADATA_KEY]["digest"] == _digest(layer.data):
+        if layer.metadata[MEASURED_KEY]["digest"] == _digest(layer.data):
             return layer
     return None
 
 
 def _digest(data: Any) -> str:
     return blake2b(np.ascontiguousarray(data).tobytes(), digest_size=16).hexdigest()
-
-
-def _index_above(viewer: ViewerModel, image: Image) -> int:
-    """Return the place above an image and what is shown on it, below what the user drew."""
-    index = int(viewer.layers.index(image)) + 1
-    while index < len(viewer.layers) and (
-        is_overlay(viewer.layers[index]) or is_measured(viewer.layers[index])
-    ):
-        index += 1
-    return index

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from ..regions import Region
 from ..results import Answer, AttentionMap, Classification
 
+if TYPE_CHECKING:
+    from napari.layers import Image
+
 __all__ = [
+    "MEASURED_KEY",
     "METADATA_KEY",
     "OverlayMetadata",
     "key_of",
     "metadata_of",
     "name_of",
+    "picture_metadata",
     "places_of",
     "question_of",
 ]
 
 METADATA_KEY = "micrograph_vlm"
+"""Where an overlay keeps in its metadata what it is about."""
+
+MEASURED_KEY = "micrograph_vlm_measured"
+"""The same of measured objects."""
 
 _LONGEST_NAME = 48
 
@@ -61,6 +70,23 @@ def metadata_of(
         "model": result.provenance.model,
         "method": attention.method,
         "focus": attention.focus,
+        "region": region.to_dict(),
+    }
+
+
+def picture_metadata(
+    kind: str, image: Image, region: Region, question: str = "", answer: str = ""
+) -> OverlayMetadata:
+    """Return what an overlay keeps that shows no answer, one of its kind on an image."""
+    return {
+        "key": f"{kind}|{image.unique_id}",
+        "question": question or kind,
+        "answer": answer,
+        "place": "",
+        "word": None,
+        "model": "",
+        "method": kind,
+        "focus": 1.0,
         "region": region.to_dict(),
     }
 

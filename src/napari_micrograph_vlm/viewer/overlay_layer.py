@@ -8,13 +8,21 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Layer
 
-from ..regions import Region
+from ..regions import Placement, Region
 from ..results import AttentionMap
 from .geometry import overlay_kwargs
 from .overlay_identity import METADATA_KEY, OverlayMetadata, name_of
 from .overlay_picture import fading_colormap, smooth_map
 
-__all__ = ["OverlayStyle", "data_of", "move_layer", "new_layer", "place_of", "update_layer"]
+__all__ = [
+    "OverlayStyle",
+    "data_of",
+    "data_on",
+    "move_layer",
+    "new_layer",
+    "place_of",
+    "update_layer",
+]
 
 
 @dataclass(frozen=True)
@@ -94,13 +102,29 @@ def move_layer(layer: Layer, place: dict[str, Any]) -> None:
 
 def data_of(region: Region, attention: AttentionMap, ndim: int) -> Any:
     """Return the picture of a map with as many axes as its image layer."""
-    data = smooth_map(attention, region.mask)
-    placement = region.placement
-    assert placement is not None
+    assert region.placement is not None
+    return data_on(smooth_map(attention, region.mask), region.placement, ndim)
+
+
+def data_on(picture: Any, placement: Placement, ndim: int) -> Any:
+    """Return a picture of a region as the data of a layer that lies on its image.
+
+    Parameters
+    ----------
+    picture : (h, w) array
+        Rows and columns of the region.
+    ndim : int
+        Axes of the image layer.
+
+    Returns
+    -------
+    array of ``ndim`` axes
+        The picture along the placement's axes, length 1 along all others.
+    """
     if placement.axes[0] > placement.axes[1]:
-        data = data.T
+        picture = picture.T
     hidden = tuple(axis for axis in range(ndim) if axis not in placement.axes)
-    return np.ascontiguousarray(np.expand_dims(data, hidden))
+    return np.ascontiguousarray(np.expand_dims(picture, hidden))
 
 
 def place_of(image: Image, region: Region, data: Any) -> dict[str, Any]:

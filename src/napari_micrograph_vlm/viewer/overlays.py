@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 
 from ..errors import RegionError
-from ..regions import Placement
+from ..regions import Placement, Region
 from ..results import Answer, Classification, Word
 from .overlay_follow import follow
 from .overlay_frames import FrameMaps, Group, groups_of
 from .overlay_identity import (
+    MEASURED_KEY,
     METADATA_KEY,
     OverlayMetadata,
     metadata_of,
@@ -32,9 +33,13 @@ __all__ = [
     "OverlayMetadata",
     "OverlayStyle",
     "hide_overlays",
+    "image_under",
+    "insert_above",
     "is_overlay",
+    "overlay_named",
     "overlays_of",
     "remove_overlays",
+    "selection_kept",
     "show_overlay",
     "show_word",
 ]
@@ -121,7 +126,7 @@ def _show(
     viewer = unwrapped(viewer)
     names = places_of(result)
     groups = groups_of(result, question_of(result))
-    images = [_image_of(viewer, result.regions[group.rows[0]].placement) for group in groups]
+    images = [image_under(viewer, result.regions[group.rows[0]].placement) for group in groups]
     present = {layer.metadata[METADATA_KEY]["key"]: layer for layer in overlays_of(viewer)}
     shown = []
     for group, image in zip(groups, images, strict=True):
@@ -139,10 +144,7 @@ def _show(
             shown.append(old)
             continue
         layer = new_layer(data, place, metadata, attention, style or _preferred_style())
-        with selection_kept(viewer):
-            # Right above the image: drawn shapes stay on top and can be clicked.
-            viewer.layers.insert(_index_above(viewer, image), layer)
-        follow(viewer, layer, image, region)
+        insert_above(viewer, layer, image, region)
         present[group.key] = layer
         shown.append(layer)
     return shown
@@ -167,26 +169,58 @@ def _preferred_style() -> OverlayStyle:
     return OverlayStyle(colormap=chosen.colormap, opacity=chosen.opacity)
 
 
-def _image_of(viewer: ViewerModel, placement: Placement | None) -> Image:
+def image_under(
+    viewer: ViewerModel, placement: Placement | None, done: str = "asked about"
+) -> Image:
+    """Return the image that a region was cut from.
+
+    Parameters
+    ----------
+    done : str
+        What was done with it, as the errors say it.
+
+    Raises
+    ------
+    RegionError
+        If it is no longer in the viewer, or holds other data.
+    """
     image = placement.layer() if placement is not None and placement.layer is not None else None
-    if image is None or image not in viewer.layers:
+    if placement is None or not isinstance(image, Image) or image not in viewer.layers:
         raise RegionError(
-            "The image that was asked about is no longer in the viewer; add it again and repeat "
+            f"The image that was {done} is no longer in the viewer; add it again and repeat "
             "the question."
         )
-    assert placement is not None
     if image.ndim != len(placement.plane) + 2 or not same_data(image, placement):
         raise RegionError(
-            f"“{image.name}” now holds other data than was asked about; repeat the question."
+            f"“{image.name}” now holds other data than was {done}; repeat the question."
         )
     return image
 
 
-def _index_above(viewer: ViewerModel, image: Image) -> int:
+def insert_above(viewer: ViewerModel, layer: Image | Labels, image: Image, region: Region) -> None:
+    """Add a layer right above its image and what else lies on it; it follows the image.
+
+    Drawn shapes stay on top and can be clicked; what was selected stays selected.
+    """
     index = int(viewer.layers.index(image)) + 1
-    while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
+    while index < len(viewer.layers) and _lies_on(viewer.layers[index]):
         index += 1
-    return index
+    with selection_kept(viewer):
+        viewer.layers.insert(index, layer)
+    follow(viewer, layer, image, region)
+
+
+def _lies_on(layer: Layer) -> bool:
+    return METADATA_KEY in layer.metadata or MEASURED_KEY in layer.metadata
+
+
+def overlay_named(viewer: ViewerModel, key: str) -> Image | None:
+    """Return the overlay with a key, if there is one."""
+    for layer in viewer.layers:
+        if is_overlay(layer) and layer.metadata[METADATA_KEY]["key"] == key:
+            found: Image = layer
+            return found
+    return None
 
 
 @contextmanager

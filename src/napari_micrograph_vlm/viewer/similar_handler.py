@@ -67,7 +67,7 @@ class SimilarHandler(Handler):
     image_changed = "The image was changed while it was being searched."
 
     def __init__(self, view: SimilarView, viewer: Viewer, **options: Any) -> None:
-        super().__init__(view, viewer, **options)  # type: ignore[arg-type]
+        super().__init__(view, viewer, **options)
         self.view = view
         self.hunt: Hunt | None = None
         self.current = -1

@@ -14,10 +14,10 @@ from napari.layers import Image, Shapes
 from ..finding.candidates import Candidate
 from ..regions import Box, Placement, Region
 from .geometry import overlay_kwargs
-from .overlay_follow import follow
-from .overlay_identity import METADATA_KEY
+from .overlay_identity import METADATA_KEY, picture_metadata
+from .overlay_layer import data_on
 from .overlay_picture import fading_colormap
-from .overlays import is_overlay, selection_kept
+from .overlays import insert_above, overlay_named, selection_kept
 from .preferences import Preferences
 from .region_view import ViewState
 from .region_window import data_kept
@@ -188,38 +188,26 @@ def show_map(
     if old is not None:
         viewer.layers.remove(old)
     box = (0, 0, *shape)
-    data = picture.T if placement.axes[0] > placement.axes[1] else picture
+    region = Region(np.zeros((1, 1), np.float32), box, placement=placement)
     place = overlay_kwargs(image, placement, box, picture.shape)
-    hidden = tuple(axis for axis in range(image.ndim) if axis not in placement.axes)
     layer = Image(
-        np.ascontiguousarray(np.expand_dims(data, hidden)),
+        data_on(picture, placement, image.ndim),
         name=MAP_NAME,
         colormap=fading_colormap(look.colormap),
         contrast_limits=(0.0, 1.0),
         opacity=look.opacity,
         blending="translucent",
         interpolation2d="linear",
-        metadata={METADATA_KEY: _metadata(image)},
+        metadata={METADATA_KEY: picture_metadata(MAP_NAME, image, region, NAME)},
         **place,
     )
-    index = int(viewer.layers.index(image)) + 1
-    while index < len(viewer.layers) and is_overlay(viewer.layers[index]):
-        index += 1
-    with selection_kept(viewer):
-        viewer.layers.insert(index, layer)
-    follow(viewer, layer, image, Region(np.zeros((1, 1), np.float32), box, placement=placement))
+    insert_above(viewer, layer, image, region)
     return layer
 
 
 def map_shown(viewer: Viewer, image: Image) -> Image | None:
     """Return the similarity map that lies on an image, if there is one."""
-    key = _metadata(image)["key"]
-    for layer in viewer.layers:
-        if not (isinstance(layer, Image) and is_overlay(layer)):
-            continue
-        if layer.metadata[METADATA_KEY]["key"] == key:
-            return layer
-    return None
+    return overlay_named(viewer, f"{MAP_NAME}|{image.unique_id}")
 
 
 def placement_on(
@@ -253,20 +241,6 @@ def _features(rows: Sequence[tuple[int, Row]]) -> pd.DataFrame:
             "class": pd.Series([row.name for _, row in rows], dtype=object),
         }
     )
-
-
-def _metadata(image: Image) -> dict[str, Any]:
-    return {
-        "key": f"similarity|{image.unique_id}",
-        "question": NAME,
-        "answer": "",
-        "place": "",
-        "word": None,
-        "model": "",
-        "method": MAP_NAME,
-        "focus": 1.0,
-        "region": {},
-    }
 
 
 def _rgba(colour: str) -> list[float]:
