@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import sys
@@ -23,6 +24,7 @@ from .commands import report as reports
 from .errors import MicrographError, QuestionError, RegionError
 
 if TYPE_CHECKING:
+    from .measuring.measurement import Measurement
     from .models.base import Model
     from .results import Answer, Classification
 
@@ -176,10 +178,22 @@ def ask(
     reasoned: Annotated[
         bool, typer.Option("--reasoned", help="Have the model write its steps first; slower.")
     ] = False,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            "--frames",
+            help="Of a stack: how many frames, evenly chosen ('8 evenly'), or which: '3,8,20-40'.",
+            show_default=False,
+        ),
+    ] = None,
+    measured: Annotated[
+        bool,
+        typer.Option("--measure", help="Also measure what the answer is about: count and sizes."),
+    ] = False,
     include_bar: IncludeBar = False,
     allow_remote: AllowRemote = False,
 ) -> None:
-    """Ask a question about a micrograph, a region of it, or two to compare."""
+    """Ask a question about a micrograph, a region of it, two to compare, or frames of a stack."""
     boxes = [parse_region(text) for text in region or ()]
     if overlay is not None:
         from .picture import check_target
@@ -189,15 +203,16 @@ def ask(
         raise QuestionError("The question is empty; write one.")
     from .api import ask as ask_model
 
-    _check(image, model)
+    _check(image, model, stack=frames is not None)
     loaded: Any = _load(model, device, allow_remote)
-    loaded.check_pictures = not any_picture
+    if hasattr(loaded, "check_pictures"):
+        loaded.check_pictures = not any_picture
     if reasoned:
         from .models.reasoning import ReasonedModel
 
         loaded = ReasonedModel(loaded)
     answer: Answer = ask_model(  # type: ignore[assignment]
-        image, question, boxes or None, loaded, tiled=tiles, include_bar=include_bar
+        image, question, boxes or None, loaded, tiled=tiles, include_bar=include_bar, frames=frames
     )
     if overlay is not None:
         from .picture import save_overlay
@@ -205,7 +220,18 @@ def ask(
         for i, (where, looked) in enumerate(zip(answer.regions, answer.attention, strict=True)):
             name = overlay.name if i == 0 else f"{overlay.stem}-{i + 1}{overlay.suffix}"
             save_overlay(overlay.with_name(name), where, looked)
-    print(answer.to_json() if as_json else _answer_text(answer))
+    sizes = _sizes(answer) if measured else []
+    if as_json:
+        found = {**answer.to_dict(), "measured": [one.to_dict() for one in sizes]}
+        print(json.dumps(found if measured else answer.to_dict(), ensure_ascii=False))
+    else:
+        print("\n".join([_answer_text(answer), *(one.summary() for one in sizes)]))
+
+
+def _sizes(answer: Answer) -> list[Measurement]:
+    from .measuring.measurement import measure
+
+    return [measure(answer, index) for index in range(len(answer.regions))]
 
 
 @app.command()
@@ -293,15 +319,17 @@ def parse_region(text: str) -> tuple[float, float, float, float]:
     return y0, x0, y1, x1
 
 
-def _check(image: Path, model: str | None) -> None:
-    """Complain of a wrong file or model before torch is imported."""
+def _check(image: Path, model: str | None, *, stack: bool = False) -> None:
+    """Complain of a wrong file or model before torch is imported; ``stack``: all of it counts."""
     from .models.catalog import find
     from .models.consent import is_remote
     from .readers import read_micrograph
 
     if not is_remote(model):
         find(model)
-    pages = read_micrograph(image, 0).pages
+    if stack and image.is_dir():
+        return
+    pages = 1 if stack else read_micrograph(image, 0).pages
     if pages > 1:
         print(f"{image} holds {pages} pictures; this is about the first.", file=sys.stderr)
 

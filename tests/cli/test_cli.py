@@ -52,6 +52,7 @@ def test_tiles(run, model, image, flag, tiled):
 
 
 def test_whether_it_is_a_micrograph_is_checked_unless_told_otherwise(run, model, image):
+    model.check_pictures = True
     assert run("ask", image, "What is it?", "--any-picture")[0] == 0
     assert model.check_pictures is False
     assert run("ask", image, "What is it?")[0] == 0
