@@ -36,7 +36,7 @@ def test_ci_runs_the_readmes_test_command():
 
 
 @pytest.mark.parametrize(
-    ("name", "end"), [("demo", "napari-micrograph-vlm demo"), ("test", "pytest")]
+    ("name", "end"), [("demo", "napari-micrograph-vlm demo"), ("test", "pytest -n auto")]
 )
 def test_each_command_is_one_line_with_every_step(name, end):
     steps = command(name).split(" && ")

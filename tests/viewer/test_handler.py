@@ -146,6 +146,8 @@ def test_many_regions_are_read_until_stopped():
     cancel, read = Event(), []
 
     class Cutout:
+        label = ""
+
         def read(self):
             read.append(self)
             if len(read) == 2:
