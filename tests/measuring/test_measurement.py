@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -13,8 +15,17 @@ from scipy.ndimage import gaussian_filter, label
 import napari_micrograph_vlm
 from fakes import FakeModel
 from napari_micrograph_vlm import measure
-from napari_micrograph_vlm.errors import QuestionError, RegionError
-from napari_micrograph_vlm.measuring.seeds import darker, denied, most_attended, named, on_pixels
+from napari_micrograph_vlm.errors import Cancelled, QuestionError, RegionError
+from napari_micrograph_vlm.measuring import reduction
+from napari_micrograph_vlm.measuring.reduction import mean_on
+from napari_micrograph_vlm.measuring.seeds import (
+    darker,
+    denied,
+    kind_of,
+    most_attended,
+    named,
+    on_pixels,
+)
 from napari_micrograph_vlm.measuring.segment import METHODS, segment
 from napari_micrograph_vlm.measuring.walker import walk
 from napari_micrograph_vlm.regions import Region
@@ -153,6 +164,14 @@ def test_reduced_pixels_and_unequal_sides_keep_their_physical_size():
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("steps", [1, 3, 500])
+def test_a_region_of_all_but_one_brightness_holds_nothing(method, steps):
+    pixels = np.full((50, 50), 0.5, np.float32)
+    pixels[:25, 7] += steps * np.spacing(np.float32(0.5))
+    assert measure(answer(pixels, looked_at(pixels > 0.5, (10, 10))), method=method).count == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_region_of_one_brightness_holds_nothing(method):
     found = measure(answer(np.full((50, 50), 0.5)), method=method)
     assert found.count == 0
@@ -166,6 +185,7 @@ def test_an_answer_that_there_is_none_is_a_count_of_zero():
     found = measure(answer(pixels, text="No particle"))
     assert found.count == 0
     assert "says that there is none" in found.method
+    assert "nothing was measured" in found.summary()
     assert measure(answer(pixels, text="No particle"), method="watershed").count == 3
 
 
@@ -176,11 +196,21 @@ def test_an_answer_that_there_is_none_is_a_count_of_zero():
         ("What is wrong?", "None.", True),
         ("Is there a crack?", "No.", True),
         ("How many?", "There are no pores", True),
-        ("What is it?", "not a micrograph", True),
+        ("What is it?", "not a micrograph", False),
         ("Is the crack on the left?", "No, on the right", False),
         ("How many cracks are there?", "1 crack", False),
         ("Where is the crack?", "North of the pore", False),
         ("How many?", "10 pores", False),
+        ("Are there cracks?", "No doubt, there are several cracks.", False),
+        ("How many cracks are there?", "No fewer than five cracks.", False),
+        ("How many cracks are there?", "No more than three cracks.", False),
+        ("What do you see?", "There are no voids, but there are three cracks.", False),
+        ("Are there voids?", "There are no voids, but there are three cracks.", True),
+        ("How many cracks are there?", "No cracks, only two pores.", True),
+        ("Are there cracks?", "There is no single crack but a network of cracks.", False),
+        ("Is the film intact?", "No, a crack runs across it.", False),
+        ("What is seen?", "Nothing but a single crack.", False),
+        ("Is there a crack?", "No, but the picture is blurred.", True),
     ],
 )
 def test_denials_are_told_from_other_answers(question, text, expected):
@@ -192,6 +222,11 @@ def test_the_object_is_named_after_the_answer_then_the_question():
     assert named("In the centre", "Where are the pores?") == "pore"
     assert named("holes and particles") == "hole"
     assert named("nothing known") == "object"
+    assert kind_of("What is seen?", "There are no voids, but there are three cracks.") == "crack"
+    assert kind_of("Are there voids?", "There are no voids, but there are cracks.") == "void"
+    assert kind_of("What is wrong?", "No crack") == "crack"
+    assert kind_of("What is seen?", "Nothing but a crack") == "crack"
+    assert kind_of("Where is the pore?", "In the centre, but not at the edge") == "pore"
 
 
 def test_cracks_are_dark_and_of_others_the_map_decides():
@@ -232,11 +267,11 @@ def test_sizes_are_said_with_unit_and_uncertainty():
     place = {"pixel_size": (20.0, 20.0), "unit": "nm"}
     said = measure(answer(pixels, looked_at(mask), scale_error=0.03, **place))
     assert "± " in said.summary()
-    assert said.summary().endswith("(the pixel size is exact to 3 %).")
+    assert "the pixel size (3 %)" in said.summary()
     assert "area (nm²)" in said.headed().columns
     assert said.to_dict()["objects"][0]["area"] == pytest.approx(said.table["area"][0])
     unsure = measure(answer(pixels, looked_at(mask), **place)).summary()
-    assert "how exact the pixel size is, is not known" in unsure
+    assert "± of the pixel size is not known" in unsure
     unknown = measure(answer(pixels, looked_at(mask)))
     assert unknown.unit == "pixel"
     assert "the pixel size is not known" in unknown.summary()
@@ -256,6 +291,71 @@ def test_what_cannot_be_measured_is_said_in_one_sentence():
         measure(answer(pixels), method="magic")
     with pytest.raises(QuestionError, match="cannot be measured"):
         measure("a crack")
+    with pytest.raises(QuestionError, match="no map"):
+        measure(replace(answer(pixels), attention=()))
+
+
+class Countdown(Event):
+    """Set once it has been looked at so often."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def is_set(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_measuring_stops_between_its_stages(method):
+    pixels, mask = discs(CENTRES)
+    said = answer(pixels, looked_at(mask))
+    clock = Countdown(1000)
+    whole = measure(said, method=method, cancel=clock)
+    assert whole.count == measure(said, method=method).count
+    looks = 1000 - clock.looks
+    assert looks > 4 + whole.count, "before each object, too"
+    for after in (0, 1, looks // 2, looks - 1):
+        with pytest.raises(Cancelled):
+            measure(said, method=method, cancel=Countdown(after))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_large_region_is_measured_on_a_coarser_grid(method, monkeypatch):
+    shape = (200, 320)
+    pixels, mask = discs([(60, 80), (130, 240)], radius=25, shape=shape)
+    inside = np.indices(shape)[1] < 200
+    said = answer(
+        pixels,
+        looked_at(mask, (10, 10)),
+        mask=inside,
+        box=(30, 40, 30 + 400, 40 + 640),
+        pixel_size=(2.0, 2.0),
+        unit="nm",
+    )
+    monkeypatch.setattr(reduction, "SIDE", 130)
+    found = measure(said, method=method, dark=False)
+    assert found.labels.shape == (81, 130)
+    assert found.count == 1
+    assert not found.labels[:, 82:].any(), "outside the outline"
+    (row,) = found.table.to_dict("records")
+    assert (row["y"], row["x"]) == pytest.approx((30 + 120.5, 40 + 160.5), abs=3)
+    if method != "local threshold":
+        assert row["area"] == pytest.approx(np.pi * 100**2, rel=0.06)
+        assert row["length"] == pytest.approx(200, rel=0.1)
+        assert found.coverage == pytest.approx((mask & inside).sum() / inside.sum(), rel=0.06)
+    assert found.pixel == pytest.approx((800 / 81, 1280 / 130))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 10**6))
+def test_means_over_the_places_of_a_coarser_grid_are_exact(rows, columns, seed):
+    values = np.random.default_rng(seed).random((rows, columns)).astype(np.float32)
+    shape = (max(rows // 3, 1), max(columns * 2 // 3, 1))
+    fine = np.kron(values, np.ones(shape))  # a place of either grid is a whole number of these
+    exact = fine.reshape(shape[0], rows, shape[1], columns).mean(axis=(1, 3))
+    np.testing.assert_allclose(mean_on(values, shape), exact, rtol=1e-5)
 
 
 def test_function_and_room_of_one_name_can_both_be_called():

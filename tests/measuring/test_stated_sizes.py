@@ -32,6 +32,13 @@ def warnings(text: str, *regions: Region) -> tuple[str, ...]:
         ("4.1um", 4.1e-6),
         ("it is 4,100 nm wide", 4.1e-6),
         ("0,5 µm", 5e-7),
+        ("0,500 µm", 5e-7),
+        ("0,125 mm", 1.25e-4),
+        ("1,250,000 nm", 1.25e-3),
+        ("2 M pixels, each 5 nm wide", 5e-9),
+        ("a spacing of 5 pm", 5e-12),
+        ("layers at 235.5 pm", 2.355e-10),
+        ("4 Micrometers", 4e-6),
         ("25 microns in diameter", 2.5e-5),
         ("two 35-nm lines", 3.5e-8),
         ("35 nanometres", 3.5e-8),
@@ -74,7 +81,9 @@ def test_ranges_and_bounds_are_kept(text: str, smallest: float, largest: float) 
 @pytest.mark.parametrize(
     "text",
     ["5 nm/s", "3 nm⁻¹", "4 µm³", "0.5 nm per pixel", "10 particles/µm²", "5 min", "5 mV", "0 nm",
-     "version 1.2.3 nm", "at 20 kV and 500,000x", "40 % of the picture", ""],
+     "version 1.2.3 nm", "a 5 M solution", "25 M pixels", "5 NM", "taken at 5 pm",
+     "at 5:30 pm", "at 05 pm", "from 3 to 5 pm", "before 12 pm.",
+     "at 20 kV and 500,000x", "40 % of the picture", ""],
 )  # fmt: skip
 def test_other_quantities_are_no_sizes(text: str) -> None:
     assert sizes_in(text) == []

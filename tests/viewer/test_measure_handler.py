@@ -75,6 +75,38 @@ def test_one_click_measures_and_the_sizes_can_be_saved(panel, tmp_path, monkeypa
     assert view.sizes.isHidden()
 
 
+def test_the_pixel_size_is_that_of_now_not_of_the_question(panel):
+    (image,) = panel.viewer.layers
+    image.metadata = {"scale_from": "the scale bar", "scale_error": 0.03}
+    panel.ask("How long is the crack?")
+    view, (entry,) = panel.view, panel.handler.entries
+    sizes = []
+    for scale, unit in (((4, 4), "nm"), ((1, 1), "pixel"), ((2, 2), "um")):
+        image.scale, image.units = scale, (unit, unit)
+        panel.click(view.measure.measure)
+        done(panel)
+        sizes.append(entry.measured[0].table["length"].max() / scale[0])
+        assert view.measure.summary.text().count({"um": "µm"}.get(unit, unit)) > 1
+    assert sizes == pytest.approx([sizes[0]] * 3)
+    assert entry.measured[0].region.scale_error == 0.03
+    assert entry.answer.regions[0].pixel_size == (2, 2)
+
+
+def test_each_answer_shows_its_own_objects(panel):
+    view = panel.view
+    for question in ("How long is the crack?", "How many cracks are there?"):
+        panel.ask(question)
+        assert not any(layer.visible for layer in measured(panel))
+        panel.click(view.measure.measure)
+        done(panel)
+    first, second = measured(panel)
+    assert (first.visible, second.visible) == (False, True)
+    panel.handler.show_entry(0)
+    assert (first.visible, second.visible) == (True, False)
+    panel.handler.start_conversation()
+    assert (first.visible, second.visible) == (False, False)
+
+
 def test_objects_land_on_their_image_though_the_user_has_moved_on(panel, monkeypatch):
     gate, plain = Event(), measurement.measure
 
@@ -94,12 +126,14 @@ def test_objects_land_on_their_image_though_the_user_has_moved_on(panel, monkeyp
     done(panel)
     (layer,) = measured(panel)
     assert layer.name.endswith("gold.tif")
+    assert not layer.visible  # another answer is shown
     assert layer.data_to_world((0, 0)) == pytest.approx(image.data_to_world((0, 0)))
     # The sizes belong to the answer before, and are there when it is shown again.
     assert not view.measure.summary.isVisibleTo(view)
     assert viewer.layers.selection.active is other
     panel.handler.show_entry(0)
     assert view.measure.summary.text() == panel.handler.entries[0].measured[0].summary()
+    assert layer.visible
 
     gate.clear()
     panel.click(view.measure.measure)

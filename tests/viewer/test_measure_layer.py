@@ -18,12 +18,15 @@ from napari_micrograph_vlm.errors import RegionError, SourceError
 from napari_micrograph_vlm.measuring.measurement import Measurement
 from napari_micrograph_vlm.measuring.objects import table_of
 from napari_micrograph_vlm.regions import Cutout, Placement, Region
+from napari_micrograph_vlm.viewer import measure_layer
 from napari_micrograph_vlm.viewer.geometry import RegionChoice, plan_regions
 from napari_micrograph_vlm.viewer.measure_layer import (
     features_of,
+    in_order,
     is_measured,
-    regions_in_view,
+    show_all,
     show_objects,
+    show_only,
 )
 from napari_micrograph_vlm.viewer.overlay_identity import MEASURED_KEY
 from napari_micrograph_vlm.viewer.region_window import data_kept
@@ -32,11 +35,13 @@ FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reu
 SQUARE = np.array([[10, 20], [10, 49], [39, 49], [39, 20]], float)
 
 
-def measured(region: Region, *objects: tuple[slice, slice], what: str = "crack") -> Measurement:
+def measured(
+    region: Region, *objects: tuple[slice, slice], what: str = "crack", question: str = ""
+) -> Measurement:
     labels = np.zeros(region.pixels.shape[:2], np.int32)
     for number, (rows, columns) in enumerate(objects or [(slice(2, 5), slice(3, 9))], start=1):
         labels[rows, columns] = number
-    return Measurement(region, labels, table_of(labels, region), "by hand", what)
+    return Measurement(region, labels, table_of(labels, region), "by hand", what, question)
 
 
 def region_of(viewer, image, choice=RegionChoice.WHOLE_LAYER, drawn=None) -> Region:
@@ -130,19 +135,56 @@ def test_the_window_shows_objects_where_the_image_shows_them(viewer, order):
     assert not layer._slice.image.view.any()  # in its own slice only
 
 
-def test_of_the_frames_of_a_stack_the_one_in_view_is_measured(viewer):
-    image = viewer.add_image(np.random.default_rng(0).random((9, 20, 24)), scale=(0.1, 2, 1))
+def frames_of(viewer, planes, axis=0):
     frames = []
-    for plane in (0, 4, 8):
-        viewer.dims.set_current_step(0, plane)
-        frames.append(region_of(viewer, image))
-    viewer.dims.set_current_step(0, 4)
-    assert regions_in_view(viewer, frames) == [1]
-    assert regions_in_view(viewer, frames[:2]) == [0, 1]
-    viewer.dims.set_current_step(0, 5)
-    assert regions_in_view(viewer, frames) == [0]
-    viewer.dims.ndisplay = 3
-    assert regions_in_view(viewer, frames) == [0]
+    for plane in planes:
+        viewer.dims.set_current_step(axis, plane)
+        frames.append(replace(region_of(viewer, viewer.layers[0]), label=f"frame {plane}"))
+    return frames
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_frames_of_a_stack_share_a_layer_and_one_table(viewer, axis):
+    shape = np.insert([20, 24], axis, 9)
+    image = viewer.add_image(np.random.default_rng(0).random(shape), scale=(2, 3, 0.5))
+    viewer.dims.order = (axis, *(one for one in range(3) if one != axis))
+    first, second, third = frames_of(viewer, (2, 4, 7), axis)
+    found = in_order(
+        [
+            measured(third, (slice(9), slice(0, 9)), (slice(12, 15), slice(8))),
+            measured(first),
+            measured(second, (slice(0), slice(0))),
+        ]
+    )
+    assert [one.region.label for one in found] == ["frame 2", "frame 4", "frame 7"]
+    (layer,) = show_all(viewer, found)
+    assert layer.name == "crack: Image (frames 2, 4, 7)"
+    assert np.asarray(layer.data).shape[axis] == 6
+    for plane, numbers in ((2, {0, 1}), (3, {0}), (4, {0}), (7, {0, 2, 3})):
+        viewer.dims.set_current_step(axis, plane)
+        assert set(np.unique(layer._slice.image.raw)) == numbers
+    at = np.insert([3, 4], axis, 0)
+    there = np.insert([3, 4], axis, 2)
+    assert layer.data_to_world(at) == pytest.approx(image.data_to_world(there))
+    features = layer.features
+    assert features["index"].tolist() == [0, 1, 2, 3]
+    assert features["frame"].tolist()[1:] == ["frame 2", "frame 7", "frame 7"]
+    assert features["label"].tolist()[1:] == [1, 1, 2]
+    assert features["area (pixel²)"].tolist()[1:] == [18, 81, 24]
+    image.scale = (4, 5, 6)
+    assert layer.data_to_world(at) == pytest.approx(image.data_to_world(there))
+    assert show_all(viewer, found) == [layer]
+    layer.data[tuple(np.insert([0, 0], axis, 3))] = 9  # in a slice between the frames
+    assert show_all(viewer, found) != [layer]
+
+
+def test_frames_far_apart_get_a_layer_each_with_the_frame_in_its_name(viewer, monkeypatch):
+    viewer.add_image(np.random.default_rng(0).random((9, 20, 24)))
+    monkeypatch.setattr(measure_layer, "_MOST_BYTES", 4 * 20 * 24 * 8)
+    layers = show_all(viewer, [measured(one) for one in frames_of(viewer, (0, 8))])
+    assert [layer.name for layer in layers] == [f"crack: Image (frame {n})" for n in (0, 8)]
+    (layer,) = show_all(viewer, [measured(one) for one in frames_of(viewer, (1, 8))])
+    assert layer.data.shape == (8, 20, 24)
 
 
 def test_a_drawn_region_and_a_reduced_one_fit_as_well(viewer):
@@ -206,6 +248,23 @@ def test_measuring_again_takes_the_place_of_what_was_there(viewer, image):
     assert (np.asarray(layer.data) > 0).sum() == 18
     assert len(layer.features) == 2
     assert show_objects(viewer, measured(region, what="pore")) is not layer
+    nothing = measured(region, (slice(0), slice(0)))
+    assert show_objects(viewer, nothing) is None
+    assert layer not in viewer.layers
+
+
+def test_objects_of_another_question_do_not_take_their_place(viewer, image):
+    region = region_of(viewer, image)
+    one, other = (measured(region, question=text) for text in ("How long?", "How many?"))
+    first, second = show_objects(viewer, one), show_objects(viewer, other)
+    assert first is not second
+    assert show_objects(viewer, one) is first
+    for shown, found in (((True, False), [one]), ((False, True), [other]), ((False, False), [])):
+        show_only(viewer, found)
+        assert (first.visible, second.visible) == shown
+    image.data = np.zeros((60, 80))
+    show_only(viewer, [one])
+    assert not first.visible
 
 
 def test_what_a_user_painted_is_kept(viewer, image):
@@ -230,6 +289,19 @@ def test_an_image_that_is_gone_or_another_is_said_in_one_sentence(viewer, image)
     with pytest.raises(RegionError, match="no longer in the viewer"):
         show_objects(viewer, replace(found, region=replace(found.region, placement=None)))
     assert not viewer.layers
+
+
+@pytest.mark.parametrize("change", ["removed", "other data", "other contrast"])
+def test_objects_are_seen_only_on_the_pixels_they_are_of(viewer, image, change):
+    layer = show_objects(viewer, measured(region_of(viewer, image)))
+    if change == "removed":
+        viewer.layers.remove(image)
+    elif change == "other data":
+        image.data = np.zeros((60, 80))
+    else:
+        image.contrast_limits = (0.1, 0.2)
+    assert layer in viewer.layers
+    assert layer.visible is (change == "other contrast")
 
 
 @pytest.mark.parametrize("removed", ["objects", "image"])

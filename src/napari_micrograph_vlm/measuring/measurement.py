@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import QuestionError, RegionError
-from ..lengths import in_metres, readable_length
 from ..regions import Box, Region
 from ..results import Answer, AttentionMap, Classification
 from .objects import POWERS, step_of, table_of
+from .reduction import go_on, grid_of, mask_on, mean_on
+from .wording import DENIED, summary_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Measurement", "measure"]
+
+_HEADS = {"orientation": "orientation (° from the horizontal)", "y": "y (pixel)", "x": "x (pixel)"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +34,16 @@ class Measurement:
     region : Region
         Where they were looked for.
     labels : (H, W) int32 array
-        The objects, from 1 on; 0 elsewhere. On the grid of ``region.pixels``, which covers
-        ``box`` exactly.
+        The objects, from 1 on; 0 elsewhere. On the grid of ``region.pixels``, of a large region
+        on one of at most 2048 places a side; either covers ``box`` exactly.
     table : pandas.DataFrame
         One row an object; see :func:`napari_micrograph_vlm.measuring.objects.table_of`.
     method : str
         How they were found, for people to read.
     what : str
         What they are called, in the singular: ``"crack"``, or ``"object"``.
+    question : str
+        What was asked; empty for a class.
     """
 
     region: Region
@@ -45,6 +51,7 @@ class Measurement:
     table: pd.DataFrame
     method: str
     what: str = "object"
+    question: str = ""
 
     def __str__(self) -> str:
         return self.summary()
@@ -66,8 +73,8 @@ class Measurement:
     def coverage(self) -> float:
         """Share of the region that the objects cover, 0 to 1."""
         mask = self.region.mask
-        inside = self.labels.size if mask is None else int(mask.sum())
-        return float((self.labels > 0).sum() / inside)
+        inside = self.labels.size if mask is None else int(mask_on(mask, self.labels.shape).sum())
+        return float((self.labels > 0).sum() / max(inside, 1))
 
     @property
     def unit(self) -> str:
@@ -77,41 +84,22 @@ class Measurement:
     @property
     def pixel(self) -> tuple[float, float]:
         """Height and width of a pixel of ``labels`` in ``unit``."""
-        return step_of(self.region)
+        return step_of(self.region, self.labels.shape)
 
     def headed(self) -> pd.DataFrame:
         """Return the table with the unit in the head of each column that has one."""
         units = {1: self.unit, 2: f"{self.unit}²"}
         heads = {name: f"{name} ({units[power]})" for name, power in POWERS.items()}
-        return self.table.rename(columns={**heads, "orientation": "orientation (°)"})
+        return self.table.rename(columns={**heads, **_HEADS})
+
+    @property
+    def denied(self) -> bool:
+        """Whether nothing was measured, since the answer says that there is nothing."""
+        return self.method == DENIED
 
     def summary(self) -> str:
-        """Say in one sentence what was found and how large it is."""
-        if not self.count:
-            return f"No {self.what} was found in the region."
-        covered = f"{100 * self.coverage:.2g} % of the region"
-        largest = self.table.iloc[int(self.table["length"].argmax())]
-        length = _with_error(largest["length"], largest["length_error"], self.unit)
-        if self.count == 1:
-            area = _area(largest["area"], largest["area_error"], self.unit)
-            said = f"1 {self.what}, {length} long, with an area of {area}, {covered}"
-        else:
-            median = readable_length(
-                float(self.table["equivalent_diameter"].median()), unit=self.unit
-            )
-            said = (
-                f"{self.count} {_plural(self.what)} cover {covered}, their median diameter is "
-                f"{median}, and the longest is {length} long"
-            )
-        return f"{said}{self._scale_said()}."
-
-    def _scale_said(self) -> str:
-        region = self.region
-        if region.pixel_size is None:
-            return " (the pixel size is not known)"
-        if region.scale_error is None:
-            return " (how exact the pixel size is, is not known)"
-        return f" (the pixel size is exact to {100 * region.scale_error:.2g} %)"
+        """Say what was found and how large it is, and how exact that is."""
+        return summary_of([self])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the labels, ready for JSON."""
@@ -151,6 +139,7 @@ def measure(
     *,
     method: str = "auto",
     dark: bool | None = None,
+    cancel: Event | None = None,
 ) -> Measurement:
     """Measure what the model looked at.
 
@@ -167,6 +156,8 @@ def measure(
     dark : bool, optional
         Whether the objects are darker than what is around them; by default from their name, else
         from the map.
+    cancel : threading.Event, optional
+        Looked at between the stages, and before each object is measured.
 
     Returns
     -------
@@ -179,31 +170,44 @@ def measure(
         If there is nothing that could be measured, or no such method.
     RegionError
         If there is no such region.
+    Cancelled
+        If ``cancel`` was set.
     """
-    from .seeds import denied, grey_of, named, on_pixels
+    from .seeds import denied, grey_of, kind_of, named, on_pixels
     from .segment import METHODS, Found, segment
 
     if method not in METHODS:
         raise QuestionError(f"There is no method {method!r}; choose from {', '.join(METHODS)}.")
-    region, attention, texts = _parts(answer, region_index)
-    grey = grey_of(region.pixels)
-    mask = np.ones(grey.shape, bool) if region.mask is None else region.mask
-    what = named(*texts)
+    region, attention = _parts(answer, region_index)
+    go_on(cancel)
+    shape = grid_of(region.pixels.shape)
+    grey = grey_of(mean_on(region.pixels, shape))
+    mask = np.ones(shape, bool) if region.mask is None else mask_on(region.mask, shape)
+    if isinstance(answer, Answer):
+        what = kind_of(answer.question, answer.text)
+    else:
+        what = named(answer.best[region_index])
     if method == "auto" and isinstance(answer, Answer) and denied(answer.question, answer.text):
-        found = Found(np.zeros(grey.shape, np.int32), "the answer says that there is none")
+        found = Found(np.zeros(grey.shape, np.int32), DENIED)
     else:
         weight = on_pixels(attention, grey.shape) if attention.has_focus else None
         found = segment(
-            grey, mask, weight, focus=attention.focus, name=what, method=method, dark=dark
+            grey,
+            mask,
+            weight,
+            focus=attention.focus,
+            name=what,
+            method=method,
+            dark=dark,
+            cancel=cancel,
         )
-    table = table_of(found.labels, region, found.edge)
-    return Measurement(region, found.labels, table, found.method, what)
+    table = table_of(found.labels, region, found.edge, cancel=cancel)
+    question = answer.question if isinstance(answer, Answer) else ""
+    return Measurement(region, found.labels, table, found.method, what, question)
 
 
-def _parts(
-    answer: Answer | Classification, index: int
-) -> tuple[Region, AttentionMap, tuple[str, ...]]:
-    """Return a region, its map and the texts that may name the object."""
+def _parts(answer: Answer | Classification, index: int) -> tuple[Region, AttentionMap]:
+    """Return a region and its map."""
     if not isinstance(answer, (Answer, Classification)):
         raise QuestionError(
             f"A {type(answer).__name__} cannot be measured; give an answer or a classification."
@@ -212,24 +216,8 @@ def _parts(
         raise RegionError(
             f"There is no region {index}; they are counted from 0 to {len(answer.regions) - 1}."
         )
-    texts = (answer.text, answer.question) if isinstance(answer, Answer) else (answer.best[index],)
-    return answer.regions[index], answer.attention[index], texts
-
-
-def _plural(name: str) -> str:
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
-
-
-def _with_error(value: float, error: float, unit: str) -> str:
-    """Write a length with its uncertainty in one unit, ``"4.12 ± 0.08 µm"``."""
-    both = readable_length(value, unit=unit)
-    number, _, shown = both.partition(" ")
-    factor = (in_metres(unit) or 1.0) / (in_metres(shown) or 1.0)
-    return f"{number} ± {error * (factor if shown != unit else 1.0):.2g} {shown}"
-
-
-def _area(value: float, error: float, unit: str) -> str:
-    """Write an area in the square of the unit that reads best for its side."""
-    shown = readable_length(np.sqrt(value), unit=unit).partition(" ")[2]
-    factor = 1.0 if shown == unit else ((in_metres(unit) or 1.0) / (in_metres(shown) or 1.0)) ** 2
-    return f"{value * factor:.3g} ± {error * factor:.2g} {shown}²"
+    if len(answer.attention) != len(answer.regions):
+        raise QuestionError(
+            "There is no map of where the model looked; measure an answer that has one."
+        )
+    return answer.regions[index], answer.attention[index]

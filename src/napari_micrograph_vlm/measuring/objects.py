@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import sqrt
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..regions import Region
+from .reduction import go_on, mask_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,28 +46,37 @@ Mask = NDArray[np.bool_]
 Step = tuple[float, float]
 
 
-def step_of(region: Region) -> Step:
+def step_of(region: Region, grid: tuple[int, ...] | None = None) -> Step:
     """Return height and width of one pixel of ``region.pixels`` in the region's unit.
 
-    Where the scale is not known, in full-resolution source pixels.
+    Parameters
+    ----------
+    region : Region
+        Where its scale is not known, in full-resolution source pixels.
+    grid : tuple of int, optional
+        Rows and columns of another grid over the same area.
     """
     size = region.pixel_size or (1.0, 1.0)
-    rows, columns = region.pixels.shape[:2]
+    rows, columns = (region.pixels.shape if grid is None else grid)[:2]
     height, width = region.shape
     return size[0] * height / rows, size[1] * width / columns
 
 
-def table_of(labels: NDArray[np.int32], region: Region, edge: float = 1.0) -> pd.DataFrame:
+def table_of(
+    labels: NDArray[np.int32], region: Region, edge: float = 1.0, *, cancel: Event | None = None
+) -> pd.DataFrame:
     """Measure labelled objects.
 
     Parameters
     ----------
     labels : (H, W) int32 array
-        0 where there is none, on the grid of ``region.pixels``.
+        0 where there is none, on any grid over the area of the region.
     region : Region
         Whose pixel size, its uncertainty and place are used.
     edge : float
         How many pixels wide a step of the outlines is: they are as exact as half of that.
+    cancel : threading.Event, optional
+        Looked at before each object.
 
     Returns
     -------
@@ -76,15 +87,22 @@ def table_of(labels: NDArray[np.int32], region: Region, edge: float = 1.0) -> pd
         longer axis, counter-clockwise, above -90 to 90; ``aspect_ratio``, longer over shorter
         axis; the centre ``y``, ``x`` in full-resolution source pixels; ``cut``, whether the object
         reaches the border of the region and may go on outside.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
     """
     import pandas as pd
     from skimage.measure import regionprops_table
 
     if not labels.any():
         return pd.DataFrame({name: np.zeros(0, _dtype(name)) for name in COLUMNS})
-    step = step_of(region)
+    shape = labels.shape[0], labels.shape[1]
+    step = step_of(region, shape)
 
     def edges(mask: Mask) -> int:
+        go_on(cancel)
         return _edges(mask)
 
     def length(mask: Mask) -> float:
@@ -105,8 +123,9 @@ def table_of(labels: NDArray[np.int32], region: Region, edge: float = 1.0) -> pd
     # pixels are 4 / pi times as long as the outline that they follow, over all directions.
     outline = EDGE * edge * found["edges"] * np.pi / 4 / found["num_pixels"]
     relative = np.hypot(2 * scale, outline)
-    centre = _in_source(region, found["centroid-0"] / step[0], found["centroid-1"] / step[1])
-    border = _border(labels.shape, region.mask)
+    places = found["centroid-0"] / step[0], found["centroid-1"] / step[1]
+    centre = _in_source(region, shape, places)
+    border = _border(shape, None if region.mask is None else mask_on(region.mask, shape))
     ends = (
         EDGE * edge * sqrt(step[0] ** 2 + step[1] ** 2)
     )  # two ends, each with the mean pixel's side
@@ -133,14 +152,14 @@ def _dtype(name: str) -> Any:
 
 
 def _in_source(
-    region: Region, rows: NDArray[np.float64], columns: NDArray[np.float64]
+    region: Region,
+    shape: tuple[int, int],
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> list[NDArray[np.float64]]:
-    """Return places on the read grid in full-resolution source pixels."""
+    """Return rows and columns of a grid in full-resolution source pixels."""
     return [
         start + (at + 0.5) * size / n - 0.5
-        for start, at, size, n in zip(
-            region.box[:2], (rows, columns), region.shape, region.pixels.shape[:2], strict=True
-        )
+        for start, at, size, n in zip(region.box[:2], places, region.shape, shape, strict=True)
     ]
 
 

@@ -17,9 +17,11 @@ __all__ = [
     "darker",
     "denied",
     "grey_of",
+    "kind_of",
     "most_attended",
     "named",
     "on_pixels",
+    "uniform",
 ]
 
 Floats = NDArray[np.float32]
@@ -37,13 +39,16 @@ _OTHERS = (
     "bridge", "line", "defect",
 )  # fmt: skip
 _NAMES = re.compile(rf"\b({'|'.join((*DARK, *_OTHERS))})(?:e?s)?\b", re.IGNORECASE)
-_NONE = re.compile(
-    r"\W*(?:(?:there (?:is|are) )?(?:no|zero|0) [^\W\d]|none\b|nothing\b|not a micrograph)", re.I
-)
+_NONE = re.compile(r"\W*(?:(?:there (?:is|are) )?(?:no|zero|0) [^\W\d]|none\b|nothing\b)", re.I)
 _NO = re.compile(r"\W*no\b", re.IGNORECASE)
+_INDEED = re.compile(r"\W*(?:there (?:is|are) )?no (?:doubt|(?:fewer|less|more) than)\b", re.I)
+_BUT = re.compile(r"\b(?:but|except|only|(?:other|apart|aside|more) (?:than|from))\b", re.I)
 _IS_THERE = re.compile(
     r"\W*(?:is|are) there\b|\W*(?:do|can) you see\b|\W*does\b.*\b(?:show|have|contain)\b", re.I
 )
+
+_SAME = 1e-4
+"""Brightness that differs by less is one: no step of a histogram could be told from the next."""
 
 _CORRELATED = 0.15
 """A map says whether objects are dark if it correlates with the brightness at least so much."""
@@ -54,6 +59,11 @@ def grey_of(pixels: Floats) -> Floats:
     if pixels.ndim == 2:
         return pixels
     return np.asarray(pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32))
+
+
+def uniform(values: NDArray[np.floating]) -> bool:
+    """Whether values are of one brightness, or there are none."""
+    return not values.size or float(values.max() - values.min()) < _SAME
 
 
 def on_pixels(attention: AttentionMap, shape: tuple[int, int]) -> Floats:
@@ -107,7 +117,32 @@ def named(*texts: str) -> str:
 
 
 def denied(question: str, answer: str) -> bool:
-    """Whether an answer says that there is nothing: ``"No crack"``, ``"None."``."""
+    """Whether an answer says that there is nothing: ``"No crack"``, ``"None."``.
+
+    ``"No pores, but a crack"`` says that there is nothing only where the question was not about
+    cracks.
+    """
+    if not _denies(question, answer):
+        return False
+    left = _BUT.search(answer)
+    asked = named(question)
+    return left is None or (asked != "object" and asked != named(answer[left.end() :]))
+
+
+def kind_of(question: str, answer: str) -> str:
+    """Return what kind of object an answer is about, in the singular; else ``"object"``."""
+    left = _BUT.search(answer)
+    if left is None or not _denies(question, answer):
+        return named(answer, question)
+    if denied(question, answer):
+        return named(question)
+    return named(answer[left.end() :], question, answer)
+
+
+def _denies(question: str, answer: str) -> bool:
+    """Whether an answer begins with saying that there is something not."""
+    if _INDEED.match(answer):
+        return False
     return bool(_NONE.match(answer) or (_NO.match(answer) and _IS_THERE.match(question)))
 
 
@@ -137,13 +172,15 @@ def darker(
     if name in DARK:
         return True
     inside = grey[mask].astype(np.float64)
-    if inside.min() == inside.max():
+    if uniform(inside):
         return False
     if weight is not None and weight[mask].min() < weight[mask].max():
         correlation = float(np.corrcoef(inside, weight[mask])[0, 1])
         if abs(correlation) >= _CORRELATED:
             return correlation < 0
     flat = grey if flat is None else flat
+    if uniform(flat[mask]):
+        return False
     bright = flat > threshold_otsu(flat[mask])  # type: ignore[no-untyped-call]
     return _in_one_piece(mask & bright) > _in_one_piece(mask & ~bright)
 

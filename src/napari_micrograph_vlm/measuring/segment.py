@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .seeds import THIN, Floats, Mask, darker, most_attended
+from .reduction import go_on
+from .seeds import THIN, Floats, Mask, darker, most_attended, uniform
 from .splitting import on_grid, relabelled, split, without_holes, without_specks
 from .thin import thin_objects
 from .walker import walk
@@ -69,6 +71,7 @@ def segment(
     name: str = "object",
     method: str = "auto",
     dark: bool | None = None,
+    cancel: Event | None = None,
 ) -> Found:
     """Find objects in a region.
 
@@ -89,26 +92,34 @@ def segment(
         at, else a random walker.
     dark : bool, optional
         Whether objects are darker than what is around them; None: found out.
+    cancel : threading.Event, optional
+        Looked at between the stages.
 
     Returns
     -------
     Found
         No object where the region is of one brightness.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
     """
-    inside = grey[mask]
-    if not inside.size or inside.min() == inside.max():
+    go_on(cancel)
+    if uniform(grey[mask]):
         return Found(np.zeros(grey.shape, np.int32), "nothing to see: one brightness")
     if method == "otsu":
-        return _otsu(grey, mask, dark)
+        return _otsu(grey, mask, dark, cancel)
     if method == "auto":
         method = "local threshold" if name in THIN and weight is not None else "random walker"
     if method == "local threshold":
         dark = darker(name, grey, weight, mask) if dark is None else dark
-        found = Found(thin_objects(grey, mask, weight, dark, name in THIN), method)
+        go_on(cancel)
+        found = Found(thin_objects(grey, mask, weight, dark, name in THIN, cancel), method)
         gated = weight is not None
     else:
         gated = weight is not None and focus >= SHARP
-        found = _regions(grey, mask, weight, dark, name, method, gated)
+        found = _regions(grey, mask, weight, dark, name, method, gated, cancel)
     if weight is None:
         said = "over the whole region, since the map singles nothing out"
     elif gated:
@@ -118,12 +129,13 @@ def segment(
     return Found(found.labels, f"{found.method} {said}", found.edge)
 
 
-def _otsu(grey: Floats, mask: Mask, dark: bool | None) -> Found:
+def _otsu(grey: Floats, mask: Mask, dark: bool | None, cancel: Event | None) -> Found:
     """Return the pieces on one side of Otsu's threshold; by default the side in more pieces."""
     from scipy.ndimage import label
     from skimage.filters import threshold_otsu
 
     dark = darker("object", grey, None, mask) if dark is None else dark
+    go_on(cancel)
     bright = grey > threshold_otsu(grey[mask])  # type: ignore[no-untyped-call]
     pieces, _ = label(mask & (~bright if dark else bright), np.ones((3, 3)))
     return Found(pieces.astype(np.int32), "Otsu's threshold over the whole region")
@@ -137,6 +149,7 @@ def _regions(
     name: str,
     method: str,
     gated: bool,
+    cancel: Event | None,
 ) -> Found:
     """Return objects of their own brightness, touching ones apart."""
     from scipy.ndimage import gaussian_filter, maximum
@@ -148,6 +161,7 @@ def _regions(
     if not inside.any():
         return Found(np.zeros(grey.shape, np.int32), method, step)
     looked = None if weight is None else on_grid(weight, shape)
+    go_on(cancel)
     slow = gaussian_filter(small, max(shape) / _WIDE)
     flat = small - np.float32(_FLAT) * slow
     if dark is None:
@@ -155,20 +169,25 @@ def _regions(
         dark = darker(name, soft, looked, inside, soft - np.float32(_FLAT) * slow)
     shade = -flat if dark else flat
     values = shade[inside]
-    if values.min() == values.max():
+    if uniform(values):
         return Found(np.zeros(grey.shape, np.int32), method, step)
     level = threshold_otsu(values)  # type: ignore[no-untyped-call]
     high, low = inside & (shade > level), inside & (shade <= level)
     sure = high & (shade >= np.quantile(shade[high], 1 - _SURE))
     never = low & (shade <= np.quantile(shade[low], _SURE))
-    reached = walk if method == "random walker" else _flood
-    chance = reached(shade, sure, never, inside)
+    go_on(cancel)
+    if method == "random walker":
+        chance = walk(shade, sure, never, inside, cancel)
+    else:
+        chance = _flood(shade, sure, never, inside)
+    go_on(cancel)
     taken = without_specks((chance > 0.5) & inside, _LEAST_PIXELS)
     labels = np.where(inside, without_holes(without_specks(split(taken), _LEAST_PIXELS)), 0)
     if gated and looked is not None and labels.any():
         least = looked[most_attended(looked, inside, _MEANT)].min()
         top = maximum(looked, labels, np.arange(1, labels.max() + 1))
         labels = relabelled(labels, np.asarray(top) >= least)
+    go_on(cancel)
     return Found(_enlarged(labels, chance, mask), method, step)
 
 

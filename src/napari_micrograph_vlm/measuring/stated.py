@@ -40,14 +40,15 @@ _PREFIXES = {
 }
 
 _NUMBER = (
-    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)"
+    r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)"
     r"(?:\s?[eE][-+−]?\d+|\s?[×x*·]\s?10(?:\^\s?[-+−]?\d+|[-−]\d+|[⁻⁺]?[⁰¹²³⁴-⁹]+))?"
 )
 _JOINT = r"\s*(?:to|and|or|by|[-–—×x*~])\s*"
 _LONG = r"(?:femto|pico|nano|micro|milli|centi)?-?met(?:er|re)s?|microns?|[åa]ngstr[oö]ms?"
-_UNIT = rf"{_LONG}|[fpnuµμmc]m|[åÅ]|m"
+# In capitals a symbol means something else: M is molar, or a million.
+_UNIT = rf"{_LONG}|(?-i:[fpnuµμmc]m|[åÅ]|m)"
 _SIZE = re.compile(
-    rf"(?<![\w.,^])(?P<first>{_NUMBER})"
+    rf"(?<![\w.,^])(?<!\d:)(?P<first>{_NUMBER})"
     rf"(?:(?P<joint>{_JOINT})(?P<second>{_NUMBER}))?"
     r"(?:\s*|-)(?P<squared>(?:square|sq\.?)[\s-]+)?"
     rf"(?P<unit>{_UNIT})(?P<power>\^?[23]|[²³])?"
@@ -55,6 +56,7 @@ _SIZE = re.compile(
     r"(?![\w²³^⁻]|[-−]\d|\s?/|\s+per\b|\s+a\s+(?:pixel|second)\b)",
     re.IGNORECASE,
 )
+_OCLOCK = re.compile(r"\b(?:at|by|from|until|till|before|after|since)\s*$", re.IGNORECASE)
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 
 # Lengths that do not lie in the plane of the picture, or not in the picture at all.
@@ -212,6 +214,8 @@ def _size(text: str, found: re.Match[str]) -> StatedSize | None:
     if not all(isfinite(number) and number > 0 for number in numbers):
         return None
     smallest, largest = min(numbers), max(numbers)
+    if found["unit"] == "pm" and _is_hour(found) and _OCLOCK.search(text[: found.start()]):
+        return None
     if joint in ("×", "x", "*", "by", "and"):
         # Two sizes at once: the larger must fit, and the smaller be seen.
         smallest, largest = largest, smallest
@@ -232,6 +236,12 @@ def _size(text: str, found: re.Match[str]) -> StatedSize | None:
     )
 
 
+def _is_hour(found: re.Match[str]) -> bool:
+    """Whether numbers can be hours of the day, as in ``"at 5 pm"``."""
+    hours = (found[name] for name in ("first", "second") if found[name])
+    return all(re.fullmatch(r"[1-9]|1[0-2]|0[1-9]", hour) for hour in hours)
+
+
 def _around(text: str, found: re.Match[str]) -> tuple[str, str]:
     """Return what is said of a size in its sentence, before it and behind it."""
     before = text[max(found.start() - _REACH, 0) : found.start()]
@@ -247,7 +257,7 @@ def _around(text: str, found: re.Match[str]) -> tuple[str, str]:
 def _number(text: str) -> float:
     text = re.sub(r"\s", "", text.translate(_SUPERSCRIPT)).replace("−", "-").lower()
     text = re.sub(r"[×x*·]10\^?", "e", text)
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?:e.*)?", text):
+    if re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?:e.*)?", text):
         text = text.replace(",", "")
     try:
         return float(text.replace(",", "."))

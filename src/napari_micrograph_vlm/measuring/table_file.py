@@ -11,7 +11,10 @@ from .measurement import Measurement
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["objects_of", "write_objects"]
+__all__ = ["GIVEN", "objects_of", "write_objects"]
+
+GIVEN = "the image's scale"
+"""Where a pixel size is from that nobody told where it is from."""
 
 
 def objects_of(measurements: Sequence[Measurement]) -> pd.DataFrame:
@@ -22,7 +25,7 @@ def objects_of(measurements: Sequence[Measurement]) -> pd.DataFrame:
     pandas.DataFrame
         ``source``, ``region`` (its box ``y0 x0 y1 x1`` in source pixels), what the object is
         called, the sizes with their units in the heads, how they were found, and where the
-        pixel size is from with its relative uncertainty.
+        pixel size is from with its relative standard uncertainty, empty where not known.
     """
     import pandas as pd
 
@@ -33,8 +36,11 @@ def objects_of(measurements: Sequence[Measurement]) -> pd.DataFrame:
         table.insert(0, "region", region.label or " ".join(map(str, region.box)))
         table.insert(0, "source", region.source)
         table["method"] = one.method
-        table["scale from"] = region.scale_from
-        table["scale error"] = float("nan") if region.scale_error is None else region.scale_error
+        given = "" if region.pixel_size is None else GIVEN
+        table["scale from"] = region.scale_from or given or "not known"
+        table["scale error (%)"] = (
+            float("nan") if region.scale_error is None else 100 * region.scale_error
+        )
         frames.append(table)
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .seeds import Floats, Mask, most_attended
+from .reduction import go_on
+from .seeds import Floats, Mask, most_attended, uniform
 from .splitting import relabelled
 
 __all__ = ["thin_objects"]
@@ -28,7 +31,14 @@ _NOISE = 1.0
 Labels = NDArray[np.int32]
 
 
-def thin_objects(grey: Floats, mask: Mask, weight: Floats | None, dark: bool, long: bool) -> Labels:
+def thin_objects(
+    grey: Floats,
+    mask: Mask,
+    weight: Floats | None,
+    dark: bool,
+    long: bool,
+    cancel: Event | None = None,
+) -> Labels:
     """Return objects that are narrow and differ from what is on both sides of them.
 
     Parameters
@@ -43,6 +53,8 @@ def thin_objects(grey: Floats, mask: Mask, weight: Floats | None, dark: bool, lo
         Whether they are darker than what is on both sides.
     long : bool
         Whether only what is clearly longer than wide is one.
+    cancel : threading.Event, optional
+        Looked at before each width.
 
     Returns
     -------
@@ -54,6 +66,7 @@ def thin_objects(grey: Floats, mask: Mask, weight: Floats | None, dark: bool, lo
     shade = gaussian_filter(grey if dark else 1 - grey, _NOISE)
 
     def depth(width: int) -> Floats:
+        go_on(cancel)
         return np.asarray(grey_closing(shade, (width, width)) - shade, np.float32)
 
     contrast = depth(_WIDTHS[0])
@@ -76,7 +89,7 @@ def _pieces(contrast: Floats, mask: Mask, weight: Floats | None, long: bool) -> 
     start, reach = mask, mask
     if weight is not None:
         start, reach = (most_attended(weight, mask, share) for share in (_SEEDS, _REACH))
-    if contrast[start].min() == contrast[start].max():
+    if uniform(contrast[start]):
         return np.zeros(mask.shape, np.int32)
     high = reach & (contrast > threshold_otsu(contrast[start]))  # type: ignore[no-untyped-call]
     pieces, number = label(high, np.ones((3, 3)))

@@ -6,8 +6,12 @@ be held back safely in a thread. The equations are the same.
 
 from __future__ import annotations
 
+from threading import Event
+from typing import Any
+
 import numpy as np
 
+from .reduction import go_on
 from .seeds import Floats, Mask
 
 __all__ = ["walk"]
@@ -23,7 +27,9 @@ _EXACT, _STEPS = 1e-4, 400
 half a pixel is on counts."""
 
 
-def walk(shade: Floats, sure: Mask, never: Mask, inside: Mask) -> Floats:
+def walk(
+    shade: Floats, sure: Mask, never: Mask, inside: Mask, cancel: Event | None = None
+) -> Floats:
     """Return the chance that a random walker from each pixel comes to an object first.
 
     Parameters
@@ -34,6 +40,8 @@ def walk(shade: Floats, sure: Mask, never: Mask, inside: Mask) -> Floats:
         What is an object, and what is none.
     inside : (H, W) bool array
         Where it may walk.
+    cancel : threading.Event, optional
+        Looked at before each step of the solution.
 
     Returns
     -------
@@ -69,6 +77,10 @@ def walk(shade: Floats, sure: Mask, never: Mask, inside: Mask) -> Floats:
     system = diags_array(total) - among[:, at]
     towards = among @ sure.ravel().astype(np.float64)
     easier = diags_array(1 / np.maximum(total, _LEAST))
-    found, _ = cg(system.tocsr(), towards, rtol=_EXACT, maxiter=_STEPS, M=easier)
+
+    def stepped(_found: Any) -> None:
+        go_on(cancel)
+
+    found, _ = cg(system.tocsr(), towards, rtol=_EXACT, maxiter=_STEPS, M=easier, callback=stepped)
     chance.ravel()[at] = found
     return chance

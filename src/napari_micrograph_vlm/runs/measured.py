@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
+from threading import Event
 
-from ..errors import MicrographError
+from ..errors import Cancelled, MicrographError
 from ..labelling.label_sets import fold
 from ..results import Answer, Classification
 from .findings import Sizes
@@ -16,11 +16,13 @@ __all__ = ["sizes_of"]
 
 logger = logging.getLogger(__name__)
 
-_NO = re.compile(r"\s*(?:no|none|nothing|not)\b", re.IGNORECASE)
-
 
 def sizes_of(
-    classification: Classification | None, answers: Sequence[Answer] = (), *, index: int = 0
+    classification: Classification | None,
+    answers: Sequence[Answer] = (),
+    *,
+    index: int = 0,
+    cancel: Event | None = None,
 ) -> Sizes | None:
     """Measure what was found in one item.
 
@@ -30,18 +32,26 @@ def sizes_of(
         With the item's class in row ``index``.
     answers : sequence of Answer
         About this item alone, in the order of the questions.
+    index : int
+        The item's row in ``classification``.
+    cancel : threading.Event, optional
+        Looked at while it is measured.
 
     Returns
     -------
     Sizes or None
-        Of what the first answer is about, or of the class where nothing was asked. None where the
-        model found nothing there, or it cannot be measured.
+        Of what the first answer is about, or of the class where nothing was asked; a count of
+        zero where the answer says that there is none. None where the class says that there is
+        nothing, or it cannot be measured.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
     """
     from ..measuring.measurement import measure
 
     if answers:
-        if _NO.match(answers[0].text):
-            return None
         about: Answer | Classification = answers[0]
         index = 0
     elif classification is None or fold(classification.best[index]) in NOTHING:
@@ -49,9 +59,11 @@ def sizes_of(
     else:
         about = classification
     try:
-        found = measure(about, index)
+        found = measure(about, index, cancel=cancel)
     except MicrographError:
         return None
+    except Cancelled:
+        raise
     except Exception:
         # Answers are worth having without sizes, and a long run must not end for want of them.
         logger.exception("what was found could not be measured")

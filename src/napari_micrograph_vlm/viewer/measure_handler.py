@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
-from ..errors import Cancelled
+from ..measuring.wording import summary_of
+from ..regions import Region
 from ..results import Answer
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, sentence_of
+from .handler_show import image_of
 from .keeping import path_of
-from .measure_layer import regions_in_view, show_objects
+from .measure_layer import in_order, show_all, show_only
 from .panel_jobs import PanelJobs
+from .region_window import scale_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -69,55 +73,49 @@ class MeasureHandler(QObject):
         return self._jobs.is_busy
 
     def measure(self) -> None:
-        """Measure what the answer that is shown is about: its regions, or the frame in view."""
+        """Measure what the answer that is shown is about, in all its regions or frames.
+
+        With the pixel size that the image has now: it may have got one since it was asked about.
+        """
         entry, answer = self._shown(), self._pointed()
         if entry is None or entry.answer is None or answer is None or self._measures(entry):
             return
 
-        chosen = regions_in_view(self._viewer, answer.regions)
+        now = replace(answer, regions=tuple(map(self._as_scaled, answer.regions)))
 
         def work(report: Any, cancel: Event) -> tuple[Measurement, ...]:
             from ..measuring.measurement import measure
 
-            found = []
-            for index in chosen:
-                if cancel.is_set():
-                    raise Cancelled
-                found.append(measure(answer, index))
-            return tuple(found)
+            every = range(len(now.regions))
+            return tuple(in_order([measure(now, index, cancel=cancel) for index in every]))
 
         def ended(outcome: Outcome) -> None:
             self._measuring.pop(job, None)
             if outcome.value is not None:
-                new = outcome.value
-                again = {id(one.region) for one in new}
-                kept = (one for one in entry.measured if id(one.region) not in again)
-                entry.measured = (*kept, *new)
-                self._show(new)
-            self.refresh()
+                entry.measured = outcome.value
+                self._show(entry)
+            self._tell()
             if outcome.error:
                 self._view.messages.warn(outcome.error)
 
         job = self._jobs.start(work, ended)
         self._measuring[job] = entry
-        self.refresh()
+        self._tell()
 
     def refresh(self) -> None:
-        """Show what is known about the answer that is shown."""
+        """Show what is known about the answer that is shown, and its objects alone."""
+        self._tell()
+        entry = self._shown()
+        show_only(self._viewer, () if entry is None else entry.measured)
+
+    def _tell(self) -> None:
         bar, entry = self._view.measure, self._shown()
         if entry is None or entry.answer is None:
             bar.clear()
         elif self._measures(entry):
             bar.show_busy()
         else:
-            sentences = [one.summary() for one in entry.measured]
-            if len(sentences) > 1:
-                names = [one.region.label for one in entry.measured]
-                sentences = [
-                    f"{name or f'Region {n}'}: {text}"
-                    for n, (name, text) in enumerate(zip(names, sentences, strict=True), start=1)
-                ]
-            bar.show_sizes("\n".join(sentences), any(one.count for one in entry.measured))
+            bar.show_sizes(summary_of(entry.measured), any(one.count for one in entry.measured))
 
     def close(self, *, deleted: bool = False) -> None:
         """Stop every job; ``deleted``: Qt is deleting the view."""
@@ -128,14 +126,23 @@ class MeasureHandler(QObject):
     def _measures(self, entry: Entry) -> bool:
         return any(one is entry for one in self._measuring.values())
 
-    def _show(self, measured: tuple[Measurement, ...]) -> None:
-        """Show the objects on their image, whatever the user looks at by now."""
-        for one in measured:
-            try:
-                show_objects(self._viewer, one)
-            except Exception as error:
-                self._view.messages.warn(sentence_of(error))
-                return
+    def _as_scaled(self, region: Region) -> Region:
+        """Return a region with the pixel size that its image has now, if that is still there."""
+        image = image_of(self._viewer, region)
+        if image is None or region.placement is None:
+            return region
+        return replace(region, **scale_of(image, region.placement.axes))
+
+    def _show(self, entry: Entry) -> None:
+        """Add the objects to their image; visible if it is the answer that is shown."""
+        try:
+            layers = show_all(self._viewer, entry.measured)
+        except Exception as error:
+            self._view.messages.warn(sentence_of(error))
+            return
+        if entry is not self._shown():
+            for layer in layers:
+                layer.visible = False
 
     def _table_wanted(self) -> None:
         entry = self._shown()

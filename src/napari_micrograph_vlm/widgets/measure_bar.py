@@ -15,7 +15,8 @@ __all__ = ["MeasureBar", "SizeWarning"]
 
 MEASURE_TIP = (
     "Outline what the answer is about, starting from where the model looked, and measure it: area, "
-    "diameter, length, direction. The outlines become a layer on the image, the sizes its table"
+    "diameter, length, direction; of a stack, in every frame that was asked about. The outlines "
+    "become a layer on the image, the sizes its table"
 )
 TABLE_TIP = "Save the sizes of all objects as a table: CSV, JSON or Parquet"
 WARNING_TIP = (
@@ -76,7 +77,7 @@ class MeasureBar(QWidget):
         Parameters
         ----------
         summary : str
-            A sentence for each region.
+            What was found in each region, and how exact it is.
         can_save : bool
             Whether there are sizes to save.
         """
