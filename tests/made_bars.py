@@ -264,13 +264,40 @@ def without_bar(rng: np.random.Generator, kind: str, shape: tuple[int, int] = (7
             (size, height - 1.8 * size), line, 255, ImageFont.load_default(size)
         )
         return np.asarray(image)
-    if kind != "plain":
+    elif kind in SPECKLED:
+        picture = _speckled(rng, kind, picture)
+    if kind != "plain" and kind not in SPECKLED:
         burn_scale_bar(picture, rng, boxed=kind == "box")
     if rng.random() < 0.3:
         picture = picture[::-1].copy()
     return picture
 
 
+def _speckled(rng: np.random.Generator, kind: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return flat ground with a straight edge and with dust or defects on it."""
+    height, width = picture.shape
+    if kind == "dust on clipped vacuum":
+        rows = max(int(height * rng.uniform(0.05, 0.22)), 30)
+        picture[-rows:], low, value = 0, height - rows + 5, int(rng.integers(140, 255))
+    else:
+        low, value = 4, 120
+        flat = kind == "flat lines with defects"
+        period = int(rng.integers(30, 200) if flat else rng.integers(40, 150))
+        dark, bright, noise = (20.0, 220.0, 0.0) if flat else (-8.0, 172.0, 8.0)
+        lines = np.where(np.arange(height) // period % 2 == 0, dark, bright)[:, None]
+        lines = lines + rng.normal(scale=noise, size=picture.shape)
+        picture = np.clip(lines, 0, 255).astype(np.uint8)
+        value = value if flat else 220
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(20, 110))):
+        x, y = rng.integers(4, width - 8), rng.integers(low, max(height - 8, low + 1))
+        size = int(rng.integers(4, 10))
+        draw.ellipse((x, y, x + size, y + size), value)
+    return np.asarray(image)
+
+
+SPECKLED = ("dust on clipped vacuum", "clipped trenches with dust", "flat lines with defects")
 WITHOUT = (
     "plain",
     "scale bar",
@@ -279,6 +306,7 @@ WITHOUT = (
     "sparse map",
     "horizontal lines",
     "text over the picture",
+    *SPECKLED,
 )
 
 

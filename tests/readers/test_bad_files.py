@@ -186,6 +186,31 @@ class Runs:
         return Path.touch, (self.path,)
 
 
+def test_metadata_of_a_group_run_nothing_in_its_arrays(tmp_path):
+    folder, ran = tmp_path / "a.zarr", tmp_path / "ran"
+    (folder / "0").mkdir(parents=True)
+    array = {"zarr_format": 2, "shape": [2, 8, 40], "chunks": [2, 8, 40], "fill_value": 0}
+    plain = {**array, "order": "C", "dtype": "|u1", "compressor": None, "filters": None}
+    harm = {
+        **plain,
+        "dtype": "|O",
+        "filters": [{"id": "vlen-utf8"}],
+        "compressor": {"id": "pickle"},
+    }
+    (folder / "0" / ".zarray").write_text(json.dumps(plain))
+    (folder / ".zgroup").write_text('{"zarr_format": 2}')
+    consolidated = {".zgroup": {"zarr_format": 2}, "0/.zarray": harm}
+    (folder / ".zmetadata").write_text(
+        json.dumps({"zarr_consolidated_format": 1, "metadata": consolidated})
+    )
+    packed = pickle.dumps(Runs(ran))
+    (folder / "0" / "0.0.0").write_bytes(packed.ljust(2 * 8 * 40, b"\0"))
+    source = StackSource(folder)
+    assert source.array.dtype == np.uint8
+    assert source.read(next(source.items())).shape == (8, 40)
+    assert not ran.exists()
+
+
 def test_nothing_in_a_file_is_run(tmp_path):
     ran = tmp_path / "ran"
     harm = pickle.dumps(Runs(ran))

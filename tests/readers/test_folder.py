@@ -11,6 +11,8 @@ from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.readers import folder as folder_module
 from napari_micrograph_vlm.readers import read_folder
 from napari_micrograph_vlm.readers.micrograph import Axis
+from napari_micrograph_vlm.readers.peek import picture_shape
+from readers.making_files import write_mrc
 
 SLICES = (np.arange(12 * 20 * 30) % 251).astype(np.uint8).reshape(12, 20, 30)
 
@@ -110,3 +112,40 @@ def test_a_slice_that_changes_is_said(slices):
     tifffile.imwrite(slices / "slice 1.tif", SLICES[0, :10])
     with pytest.raises(SourceError, match="has changed since the folder was opened"):
         array[0]
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_slices_of_several_types_of_pixels_are_refused(slices, kind):
+    tifffile.imwrite(slices / "slice 5.tif", SLICES[0].astype(kind))
+    with pytest.raises(SourceError, match=r"slice 5.tif are (uint16|float32) and those of"):
+        read_folder(slices)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_of_one_type_in_several_formats_are_slices(tmp_path, dtype):
+    data = SLICES[:2].astype(dtype)
+    Image.fromarray(data[0]).save(tmp_path / "1.png")
+    tifffile.imwrite(tmp_path / "2.tif", data[1], byteorder=">")
+    np.testing.assert_array_equal(read_folder(tmp_path).array[...], data)
+
+
+def test_a_stack_behind_the_first_slice_is_refused(slices):
+    tifffile.imwrite(slices / "slice 5.tif", SLICES[:3], photometric="minisblack")
+    with pytest.raises(SourceError, match=r"slice 5.tif holds 3 pictures; a folder of slices"):
+        read_folder(slices)
+
+
+def test_pixels_of_slices_are_not_read_to_know_what_they_are(tmp_path, monkeypatch):
+    rosetta = pytest.importorskip("napari_micrograph_vlm.readers.rosetta")
+    for number in range(5):
+        write_mrc(tmp_path / f"{number}.mrc", SLICES[number].astype(np.uint16))
+    loaded, real = [], rosetta._loaded
+    monkeypatch.setattr(rosetta, "_loaded", lambda p, a: loaded.append(p.name) or real(p, a))
+    file = read_folder(tmp_path)
+    assert file.array.shape == (5, 20, 30)
+    assert "1.mrc" not in loaded  # the first gives pixel size, two more tell whether of colour
+
+
+def test_what_pillow_would_hand_to_another_program_is_no_picture(tmp_path):
+    (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n")
+    assert picture_shape(tmp_path / "a.png") is None

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.components import LayerList
+from napari.layers import Image
 
 from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.readers.metadata import Instrument
@@ -49,15 +51,38 @@ def test_axes_before_rows_and_columns():
         np.zeros((2, 3, 4, 1, 300, 400)), pixel_size=(50.0, 50.0), unit="nm", outer=outer
     )
     keywords = file.to_layer()[1]
-    assert keywords["units"] == ("s", "µm", "pixel", "pixel", "µm", "µm")
-    assert keywords["scale"] == pytest.approx((0.5, 0.02, 1.0, 1.0, 0.05, 0.05))
+    assert keywords["units"] == ("pixel", "µm", "pixel", "pixel", "µm", "µm")
+    assert keywords["scale"] == pytest.approx((1.0, 0.02, 1.0, 1.0, 0.05, 0.05))
     assert keywords["axis_labels"] == ("time", "z", "axis 3", "y 4", "y", "x")
+    steps = keywords["metadata"]["steps"]
+    assert [steps[name] for name in ("time", "z")] == [(0.5, "s"), (20.0, "nm")]
+    assert len(steps) == 2
+
+
+def test_a_viewer_can_bring_series_and_single_pictures_to_one_unit():
+    series = [Axis("time", 2, 0.5, "s"), Axis("time", 2, 4.0, "min"), Axis("tilt", 2, 1.0, "deg")]
+    layers = [
+        Image(array, **keywords)
+        for outer in (*((one,) for one in [*series, Axis("frame", 2)]), ())
+        for size in (1.0, 1000.0)
+        for array, keywords, _kind in [
+            micrograph(
+                np.zeros((2,) * len(outer) + (40, 40)),
+                pixel_size=(size, size),
+                unit="nm",
+                outer=outer,
+            ).to_layer()
+        ]
+    ]
+    together = LayerList(layers)
+    assert [f"{unit:~}" for unit in together.units] == ["pixel", "nm", "nm"]
 
 
 def test_a_known_step_between_unknown_pixels():
     file = micrograph(np.zeros((3, 8, 8)), outer=(Axis("z", 3, 10.0, "nm"),))
     keywords = file.to_layer()[1]
-    assert (keywords["scale"], keywords["units"]) == ((10.0, 1.0, 1.0), ("nm", "pixel", "pixel"))
+    assert not {"scale", "units"} & set(keywords)
+    assert keywords["metadata"]["steps"] == {"z": (10.0, "nm")}
 
 
 def test_nothing_known_gives_no_scale():

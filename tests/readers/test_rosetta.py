@@ -303,7 +303,7 @@ def test_a_cut_off_file_is_one_sentence(tmp_path, make):
 
 def test_wrong_contents_under_a_vendor_name(tmp_path):
     (tmp_path / "a.dm3").write_bytes(b"\0\0\0\5 nothing of the kind")
-    with pytest.raises(SourceError, match="is not a picture"):
+    with pytest.raises(SourceError, match="is no DigitalMicrograph file"):
         read_micrograph(tmp_path / "a.dm3")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import struct
+import uuid
 
 import numpy as np
 import pytest
@@ -10,9 +12,9 @@ import tifffile
 from PIL import Image
 
 from napari_micrograph_vlm.errors import SourceError
+from napari_micrograph_vlm.readers import read_micrograph, read_pictures, tiff_lazy
 from napari_micrograph_vlm.readers import tiff as tiff_module
-from napari_micrograph_vlm.readers import tiff_lazy
-from napari_micrograph_vlm.readers.tiff import open_tiff
+from napari_micrograph_vlm.readers.tiff import open_tiff, plane_count
 from napari_micrograph_vlm.regions import Cutout
 
 RANDOM = np.random.default_rng(6)
@@ -116,6 +118,113 @@ def test_pages_of_several_shapes_are_read_one_by_one(tmp_path):
     assert open_tiff(tmp_path / "a.tif", 0).pages == 3
     np.testing.assert_array_equal(open_tiff(tmp_path / "a.tif", 1).array, PLANE[:30, :40])
     np.testing.assert_array_equal(open_tiff(tmp_path / "a.tif", 2).array, PLANE)
+
+
+def test_every_image_of_an_ome_tiff_is_read(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for plane, size in ((STACK[0, 0], 2.0), (STACK[1], 4.0)):
+            sizes = {
+                f"PhysicalSize{side}{end}": v
+                for side in "XY"
+                for end, v in (("", size), ("Unit", "nm"))
+            }
+            writer.write(
+                plane[..., : int(32 * size / 2)], metadata={"axes": "ZYX"[-plane.ndim :], **sizes}
+            )
+    first, second = read_pictures(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(first.array, STACK[0, 0, :, :32])
+    np.testing.assert_array_equal(second.array, STACK[1])
+    assert [file.pixel_size for file in (first, second)] == [(2.0, 2.0), (4.0, 4.0)]
+    assert [file.pages for file in (first, second)] == [4, 4]
+    assert first.name != second.name
+    plane = read_micrograph(tmp_path / "a.ome.tif", 2)
+    np.testing.assert_array_equal(plane.array, STACK[1, 1])
+    assert plane.pixel_size == (4.0, 4.0)
+    assert plane_count(tmp_path / "a.ome.tif") == 1
+
+
+def test_pages_of_several_shapes_are_several_pictures(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for plane in (PLANE, PLANE[:30, :40], 255 - PLANE):
+            writer.write(plane, metadata=None, **GREY)
+    stack, small = read_pictures(tmp_path / "a.tif")
+    np.testing.assert_array_equal(stack.array, [PLANE, 255 - PLANE])
+    np.testing.assert_array_equal(small.array, PLANE[:30, :40])
+
+
+@pytest.mark.parametrize("lazy", [0, 2**30])
+def test_pages_packed_in_several_ways_are_one_stack(tmp_path, monkeypatch, lazy):
+    monkeypatch.setattr(tiff_module, "LAZY_ABOVE", lazy)
+    planes = STACK.reshape(6, 48, 64)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for number, plane in enumerate(planes):
+            packing = "zlib" if number % 2 else None
+            kind = "miniswhite" if number == 2 else "minisblack"
+            stored = ~plane if number == 2 else plane
+            writer.write(stored, metadata=None, compression=packing, photometric=kind)
+    file = open_tiff(tmp_path / "a.tif")
+    assert (file.pages, axes_of(file)) == (6, [("frame", 6, 1.0, "pixel")])
+    np.testing.assert_array_equal(np.asarray(file.array), planes)
+    assert len(read_pictures(tmp_path / "a.tif")) == 1
+    assert plane_count(tmp_path / "a.tif") == 6
+
+
+def test_strips_of_a_later_page_may_lie_in_any_order(tmp_path, always_lazy):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for plane in STACK[0]:
+            writer.write(plane, rowsperstrip=16, metadata=None, **GREY)
+    with tifffile.TiffFile(path) as tiff:
+        offsets = tiff.pages[2].tags["StripOffsets"]
+        first, _, last = offsets.value
+        length, place = tiff.pages[2].databytecounts[0], offsets.valueoffset
+        letter = {3: "H", 4: "I"}[int(offsets.dtype)]
+    data = bytearray(path.read_bytes())
+    parts = [bytes(data[start : start + length]) for start in (first, last)]
+    data[first : first + length], data[last : last + length] = parts[1], parts[0]
+    struct.pack_into(f"<3{letter}", data, place, last, offsets.value[1], first)
+    path.write_bytes(data)
+    np.testing.assert_array_equal(open_tiff(path).array[:, 5:40, 3:9], STACK[0][:, 5:40, 3:9])
+
+
+def test_a_plane_of_another_file_is_read_without_a_word(tmp_path):
+    names = [tmp_path / f"{letter}.ome.tif" for letter in "ab"]
+    identities = [f"urn:uuid:{uuid.uuid4()}" for _ in names]
+    data = "".join(
+        f'<TiffData IFD="0" FirstT="{n}" PlaneCount="1"><UUID FileName="{path.name}">{identity}'
+        "</UUID></TiffData>"
+        for n, (path, identity) in enumerate(zip(names, identities, strict=True))
+    )
+    for path, identity, plane in zip(names, identities, STACK[0, :2], strict=True):
+        xml = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="{identity}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" '
+            'Type="uint16" SizeX="64" SizeY="48" SizeZ="1" SizeC="1" SizeT="2">'
+            f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{data}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(path, plane, description=xml, metadata=None, compression="zlib", **GREY)
+    for page in (0, 1):  # a warning would be an error
+        np.testing.assert_array_equal(open_tiff(names[0], page).array, STACK[0, page])
+
+
+def test_a_thumbnail_of_another_type_is_no_smaller_version(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(STACK[0, 0], metadata=None, **GREY)
+        small = (STACK[0, 0, ::2, ::2] >> 8).astype(np.uint8)
+        writer.write(small, subfiletype=1, metadata=None, **GREY)
+    assert open_tiff(tmp_path / "a.tif").levels == ()
+
+
+def test_the_colours_of_print_are_shown_as_they_look(tmp_path):
+    inks = np.zeros((40, 50, 4), np.uint8)
+    inks[:20, :, 0] = 255  # cyan
+    Image.fromarray(inks, "CMYK").save(tmp_path / "a.tif")
+    array = open_tiff(tmp_path / "a.tif").array
+    assert array[0, 0].tolist() == [0, 255, 255]
+    assert array[30, 0].tolist() == [255, 255, 255]
+    tifffile.imwrite(tmp_path / "b.tif", inks.astype(np.uint16), photometric="separated")
+    with pytest.raises(SourceError, match="save it as RGB"):
+        open_tiff(tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize(
@@ -315,3 +424,34 @@ def test_what_nobody_can_unpack_names_the_package(tmp_path, monkeypatch, no_imag
         monkeypatch.setattr(type(image), "load", lambda *_: (_ for _ in ()).throw(OSError("no")))
         with pytest.raises(SourceError, match="pip install imagecodecs"):
             open_tiff(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric"),
+    [
+        (STACK[0, 0], "miniswhite"),
+        (STACK[0, 0].astype(np.uint32), "minisblack"),
+        (STACK[0, 0].astype(np.int8), "minisblack"),
+        (np.dstack([STACK[0, 0], STACK[0, 1], STACK[0, 2]]), "rgb"),
+    ],
+)
+def test_values_that_pillow_would_change_are_refused(tmp_path, no_imagecodecs, pixels, photometric):
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric=photometric, compression="zlib")
+    with pytest.raises(SourceError, match="pip install imagecodecs"):
+        open_tiff(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric"),
+    [
+        (PLANE, "miniswhite"),
+        (STACK[0, 0].astype(np.int16) - 2000, "minisblack"),
+        (STACK[0, 0].astype(np.float32), "minisblack"),
+    ],
+)
+def test_values_that_pillow_keeps(tmp_path, no_imagecodecs, pixels, photometric):
+    stored = ~pixels if photometric == "miniswhite" else pixels
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric, compression="zlib")
+    array = open_tiff(tmp_path / "a.tif").array
+    assert array.dtype == pixels.dtype
+    np.testing.assert_array_equal(array, pixels)

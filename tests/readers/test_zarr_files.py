@@ -141,6 +141,32 @@ def test_an_array_in_colour(tmp_path):
     assert file.outer == ()
 
 
+def test_transparency_is_left_out(tmp_path):
+    pixels = np.random.default_rng(4).integers(0, 255, (40, 60, 4), np.uint8)
+    zarr.create_array(tmp_path / "a.zarr", data=pixels, chunks=(20, 20, 4))
+    file = read(tmp_path / "a.zarr")
+    assert (file.is_rgb, file.shape, file.outer) == (True, (40, 60), ())
+    for index in (..., 3, (slice(2, 9), 5), (..., 1), (slice(None), slice(4, 40, 3), slice(0, 2))):
+        np.testing.assert_array_equal(file.array[index], pixels[..., :3][index])
+
+
+def test_smaller_versions_are_of_the_same_type_and_sides(tmp_path):
+    path = ome_zarr(tmp_path / "a.zarr")
+    group = zarr.open_group(path, mode="a")
+    small = STACK[..., ::2, ::2]
+    group.create_array("grey", data=(small >> 8).astype(np.uint8), chunks=(1, 1, 1, 16, 16))
+    group.create_array("square", data=STACK[..., :16, :16], chunks=(1, 1, 1, 16, 16))
+    written = dict(group.attrs["ome"])
+    datasets = written["multiscales"][0]["datasets"]
+    others = [{**datasets[1], "path": name} for name in ("grey", "square")]
+    written["multiscales"][0]["datasets"] = [others[0], datasets[1], others[1], datasets[0]]
+    group.attrs["ome"] = written
+    file = read(path)
+    assert (file.shape, file.pixel_size) == ((64, 80), (2.0, 3.0))
+    assert [level.shape for level in file.levels] == [(2, 3, 32, 40)]
+    assert file.levels[0].dtype == np.uint16
+
+
 def test_a_group_of_arrays_is_several_pictures(tmp_path):
     group = zarr.open_group(tmp_path / "a", mode="w")
     for name, side in (("2", 20), ("10", 30)):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 from ..errors import SourceError, one_line
 from .metadata import Calibration, Instrument, to_nanometres
 from .micrograph import Axis, MicrographFile
+from .quiet import quiet
 from .several import chosen
 from .tiff_described import Description, ome_description
 from .vendors.fields import positive
@@ -55,7 +53,7 @@ def read_all(path: Path, kind: Any = None) -> list[MicrographFile]:
     SourceError
         If aicsimageio, or what it needs for the format, is not installed, or the file is damaged.
     """
-    with _quiet():
+    with quiet(log="aicsimageio"):
         image = _opened(path)
         try:
             found = []
@@ -148,17 +146,3 @@ def _words(image: Any) -> Description:
         raw.update(metadata)
     size = (height, width) if height and width else None
     return Description(Calibration(Instrument(raw=raw), size), steps)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what aicsimageio says to programmers from users."""
-    log = logging.getLogger("aicsimageio")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(before)

@@ -16,7 +16,7 @@ from .formats import suffixes_read
 from .indexing import select
 from .limits import ordinary_path
 from .micrograph import Axis, MicrographFile, read_micrograph
-from .peek import picture_shape
+from .peek import Glance, glance, native
 
 __all__ = ["FolderStack", "read_folder", "slices_in"]
 
@@ -38,24 +38,15 @@ def read_folder(path: str | Path) -> MicrographFile:
     Raises
     ------
     SourceError
-        If there is no such folder, no picture in it, or they differ in size or hold stacks.
+        If there is no such folder, no picture in it, they differ in size or in the type of their
+        pixels, or hold stacks.
     """
     path = ordinary_path(path)
     slices = slices_in(path)
     first = read_micrograph(slices[0])
+    like = Glance((first.shape,) * first.pages, native(first.array.dtype))
     for file in slices:
-        shape = picture_shape(file)
-        if shape is None:
-            read_micrograph(file)  # says what is wrong with it
-        elif shape != first.shape:
-            raise SourceError(
-                f"{file.name} is {_size(shape)} pixels and {slices[0].name} {_size(first.shape)}; "
-                f"the slices in {path} must have one size."
-            )
-    if first.pages > 1:
-        raise SourceError(
-            f"{slices[0]} holds {first.pages} pictures; a folder of slices has one in each file."
-        )
+        _check_slice(path, file, slices[0], like)
     some = {slices[len(slices) // 2], slices[-1]}
     rgb = first.is_rgb or any(read_micrograph(file, 0).is_rgb for file in some)
     array = FolderStack(slices, first.shape, np.dtype(first.array.dtype), rgb=rgb)
@@ -68,6 +59,28 @@ def read_folder(path: str | Path) -> MicrographFile:
         outer=(Axis("slice", len(slices)),),
         levels=(),
     )
+
+
+def _check_slice(path: Path, file: Path, first: Path, like: Glance) -> None:
+    """See that a file is one picture like the first."""
+    found = like if file == first else glance(file)
+    if found is None:
+        read = read_micrograph(file)  # says what is wrong with it
+        found = Glance((read.shape,) * read.pages, native(read.array.dtype))
+    if found.pages > 1:
+        raise SourceError(
+            f"{file} holds {found.pages} pictures; a folder of slices has one in each file."
+        )
+    if found.shape != like.shape:
+        raise SourceError(
+            f"{file.name} is {_size(found.shape)} pixels and {first.name} {_size(like.shape)}; "
+            f"the slices in {path} must have one size."
+        )
+    if found.dtype != like.dtype:
+        raise SourceError(
+            f"The pixels of {file.name} are {found.dtype} and those of {first.name} {like.dtype}; "
+            f"save the slices in {path} with one type of pixels."
+        )
 
 
 def slices_in(path: Path) -> list[Path]:
@@ -115,7 +128,7 @@ class FolderStack:
     shape : (int, int)
         Height and width of each.
     dtype : dtype
-        Of the pixels of the first; others are brought to it.
+        Of the pixels.
     rgb : bool
         Whether some are coloured.
     """
@@ -152,7 +165,7 @@ class FolderStack:
     def _slice(self, number: int, stretch: tuple[slice, ...]) -> NDArray[Any]:
         file = self.files[number]
         found = read_micrograph(file, 0)
-        if found.shape != self.shape[1:3]:
+        if found.shape != self.shape[1:3] or native(found.array.dtype) != native(self.dtype):
             raise SourceError(f"{file} has changed since the folder was opened; open it again.")
         part: NDArray[Any] = np.asarray(found.array[stretch[:2]])
         if self.ndim == 4:

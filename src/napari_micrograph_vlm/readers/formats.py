@@ -16,6 +16,7 @@ from ..errors import SourceError
 __all__ = [
     "FORMATS",
     "HEAD",
+    "TIFF_MAGIC",
     "Format",
     "check_installed",
     "format_of",
@@ -26,6 +27,9 @@ __all__ = [
 
 HEAD = 16
 """Bytes of a file that are looked at to know its format."""
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF file begins, in either byte order, small or big."""
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ROSETTA = ("rsciio", "dask")

@@ -19,14 +19,15 @@ import numpy as np
 from ..errors import SourceError
 
 __all__ = [
+    "LAZY_ABOVE",
     "MOST_PIXELS_A_SIDE",
-    "Stamp",
     "check_claim",
     "check_shape",
-    "check_unchanged",
     "ordinary_path",
-    "stamp_of",
 ]
+
+LAZY_ABOVE = 64 * 2**20
+"""Pixels of more bytes than this are read where they are indexed."""
 
 MOST_PIXELS_A_SIDE = 2**31
 """No detector or stage scan comes near it; a longer side is a damaged file."""
@@ -36,9 +37,6 @@ _SHARE = 0.5
 
 _WORKING = 2.0
 """While it is read, a picture lies in memory up to twice."""
-
-Stamp = tuple[int, int]
-"""Size and time of change of a file."""
 
 
 def ordinary_path(path: str | os.PathLike[str]) -> Path:
@@ -120,33 +118,6 @@ def check_claim(path: Path, shape: Iterable[int], dtype: Any, *, hint: str = "")
             f"{path} would take {readable_bytes(needed / _WORKING)} of memory for "
             f"{_times(sides)} pixels, and {readable_bytes(free)} are free; {hint}."
         )
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return what :func:`check_unchanged` compares.
-
-    Raises
-    ------
-    SourceError
-        If the file is gone.
-    """
-    try:
-        known = path.stat()
-    except OSError:
-        raise SourceError(f"{path} is gone; open it again from where it is now.") from None
-    return known.st_size, known.st_mtime_ns
-
-
-def check_unchanged(path: Path, stamp: Stamp) -> None:
-    """See that a file that is read in parts is still the one that was opened.
-
-    Raises
-    ------
-    SourceError
-        If it is gone, or was written to: what lies where the pixels were is something else now.
-    """
-    if stamp_of(path) != stamp:
-        raise SourceError(f"{path} has changed since it was opened; open it again.")
 
 
 def _times(sides: tuple[int, ...]) -> str:

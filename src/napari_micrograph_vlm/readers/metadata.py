@@ -20,6 +20,11 @@ _NANOMETRES = {
     "μm": 1e3,  # the Greek letter
     "micron": 1e3,
     "microns": 1e3,
+    **{
+        f"{prefix}met{end}": factor
+        for prefix, factor in (("pico", 1e-3), ("nano", 1.0), ("micro", 1e3), ("milli", 1e6))
+        for end in ("er", "ers", "re", "res")
+    },
     "mm": 1e6,
     "cm": 1e7,
     "m": 1e9,

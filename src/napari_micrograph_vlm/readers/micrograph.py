@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -14,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SourceError
-from .formats import HEAD, Format, check_installed, format_of
+from ..errors import SourceError, one_line
+from .formats import HEAD, TIFF_MAGIC, Format, check_installed, format_of
 from .limits import check_claim, ordinary_path
 from .metadata import Instrument
-from .placing import placing
+from .placing import placing, steps_of
 from .planes import plane_of
+from .quiet import quiet
 
 __all__ = ["Axis", "MicrographFile", "read_micrograph", "read_pictures"]
 
 _TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _PICTURES = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "TGA", "PCX", "SGI")
 """What Pillow may open: it would hand PostScript to another program, which runs it."""
@@ -109,6 +108,17 @@ class MicrographFile:
         """Number of planes in ``array``; 1 for one picture."""
         return math.prod(axis.length for axis in self.outer)
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the file says of its pixels and its instrument, as fields of a cutout."""
+        return {
+            "pixel_size": self.pixel_size,
+            "unit": self.unit,
+            "instrument": self.instrument if self.instrument.to_dict() else None,
+            "scale_from": self.scale_from,
+            "scale_error": self.scale_error,
+        }
+
     def plane(self, index: int | Sequence[int] = 0) -> MicrographFile:
         """Return one plane, not read yet where the array is lazy.
 
@@ -143,6 +153,8 @@ class MicrographFile:
         if self.pixel_size is not None and self.scale_from:
             metadata["scale_from"] = self.scale_from
             metadata["scale_error"] = self.scale_error
+        if steps := steps_of(self.outer):
+            metadata["steps"] = steps
         keywords: dict[str, Any] = {"name": self.name, "rgb": self.is_rgb, "metadata": metadata}
         if not self.is_rgb:
             keywords["colormap"] = "gray"
@@ -205,8 +217,7 @@ def read_micrograph(path: str | Path, page: int | None = None) -> MicrographFile
     if kind is not None:
         found: MicrographFile = _backend(path, kind).read(path, page, kind)
         return found
-    head = _head(path)
-    if head.startswith(_TIFF_MAGIC) or path.suffix.lower() in _TIFF_SUFFIXES:
+    if _is_tiff(path):
         from .tiff import open_tiff
 
         return open_tiff(path, page)
@@ -218,7 +229,8 @@ def read_micrograph(path: str | Path, page: int | None = None) -> MicrographFile
 def read_pictures(path: str | Path) -> list[MicrographFile]:
     """Read all of a file: one picture or stack, or several that are unlike each other.
 
-    Several are the detectors of a Velox file, the images of a DigitalMicrograph file, or scenes.
+    Several are the detectors of a Velox file, the images of a DigitalMicrograph file or an
+    OME-TIFF, or scenes.
 
     Raises
     ------
@@ -228,7 +240,11 @@ def read_pictures(path: str | Path) -> list[MicrographFile]:
     path = ordinary_path(path)
     kind = _format(path)
     if kind is None:
-        return [read_micrograph(path)]
+        if not _is_tiff(path):
+            return [read_micrograph(path)]
+        from .tiff import open_pictures
+
+        return open_pictures(path)
     found: list[MicrographFile] = _backend(path, kind).read_all(path, kind)
     return found
 
@@ -247,6 +263,10 @@ def _format(path: Path) -> Format | None:
     head = _head(path)
     kind = format_of(path, head)
     return None if kind is None or kind.folder else kind
+
+
+def _is_tiff(path: Path) -> bool:
+    return _head(path).startswith(TIFF_MAGIC) or path.suffix.lower() in _TIFF_SUFFIXES
 
 
 def _backend(path: Path, kind: Format) -> Any:
@@ -292,14 +312,17 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            # A whole wafer is larger than what Pillow takes for an attack.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_PICTURES) as image:
-                channels = len(image.getbands())
-                check_claim(path, (image.height, image.width, channels), _type_of(image))
-                return _pixels(image)
+        with open_picture(path) as image:
+            channels = len(image.getbands())
+            check_claim(path, (image.height, image.width, channels), type_of(image))
+            return _pixels(image)
     except UnidentifiedImageError:
+        named = format_of(path)
+        if named is not None:
+            raise SourceError(
+                f"{path} is no {named.name} file, although its name says so; save it again from "
+                "the program that wrote it."
+            ) from None
         raise SourceError(
             f"{path} is not a picture this can read; save it as TIFF, PNG or JPEG."
         ) from None
@@ -309,8 +332,27 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
 
 
-def _type_of(image: Any) -> type:
-    return np.int32 if image.mode in ("I", "F") else np.uint8
+def open_picture(path: Path) -> Any:
+    """Open a plain picture with Pillow without reading its pixels.
+
+    Raises
+    ------
+    Exception
+        Of many kinds, where it is damaged or no picture.
+    """
+    from PIL import Image
+
+    # A whole wafer is larger than what Pillow takes for an attack.
+    with quiet(Image.DecompressionBombWarning):
+        return Image.open(path, formats=_PICTURES)
+
+
+def type_of(image: Any) -> np.dtype[Any]:
+    """Return the type of the pixels that are read of an opened picture."""
+    if image.mode.startswith("I;16"):
+        return np.dtype(np.uint16)
+    known = {"1": np.bool_, "I": np.int32, "F": np.float32}
+    return np.dtype(known.get(image.mode, np.uint8))
 
 
 def _pixels(image: Any) -> NDArray[Any]:
@@ -326,10 +368,3 @@ def drop_equal_channels(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 3 and all(np.array_equal(array[..., 0], array[..., i]) for i in (1, 2)):
         return array[..., 0]
     return array
-
-
-def one_line(error: BaseException) -> str:
-    """Return what an error says, in one line that says something."""
-    text = " ".join(str(error).split()).rstrip(".")
-    # Some say no more than the number of a tag.
-    return text if any(map(str.isalpha, text)) else "its directory cannot be read"

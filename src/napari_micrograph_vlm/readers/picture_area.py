@@ -21,9 +21,6 @@ IN_BAR = (
 MOST_SIDE = 16_384
 """Of a larger image nothing is read to look for a bar: no microscope writes one into a mosaic."""
 
-_SHARE, _MOST = 0.25, 1024
-"""How far a bar reaches into the picture: this share of its height, and so many rows, at most."""
-
 
 class InBarError(RegionError):
     """A region with nothing of the picture in it, only information bar."""
@@ -118,5 +115,7 @@ def area_for(plane: Any, cutouts: Iterable[Cutout]) -> PictureArea | None:
 
 def may_touch_bar(box: Box, shape: tuple[int, int]) -> bool:
     """Whether a window reaches so near the upper or lower edge that a bar might lie in it."""
-    deep = min(int(shape[0] * _SHARE), _MOST) + 1
+    from .bar.find import MOST_ROWS, MOST_SHARE
+
+    deep = min(int(shape[0] * MOST_SHARE), MOST_ROWS) + 1
     return box[0] < deep or box[2] > shape[0] - deep

@@ -11,13 +11,14 @@ from ..lengths import in_metres
 if TYPE_CHECKING:
     from .micrograph import Axis
 
-__all__ = ["length_unit", "placing"]
+__all__ = ["ANGLES", "TIMES", "length_unit", "placing", "steps_of"]
 
 NANOMETRES_UP_TO = 10_000.0
 """The longest side in nanometres of a field that is still given in nanometres."""
 
-_TIMES = {"s": "s", "sec": "s", "ms": "ms", "µs": "µs", "us": "µs", "min": "min", "h": "h"}
-_ANGLES = {"deg": "deg", "°": "deg", "degree": "deg", "degrees": "deg", "rad": "rad"}
+TIMES = {"s": "s", "sec": "s", "ms": "ms", "µs": "µs", "us": "µs", "min": "min", "h": "h"}
+ANGLES = {"deg": "deg", "°": "deg", "degree": "deg", "degrees": "deg", "rad": "rad"}
+"""How files write units that are no lengths -> how a viewer does."""
 
 
 def length_unit(pixel_size_nm: tuple[float, float], shape: tuple[int, int]) -> str:
@@ -34,6 +35,10 @@ def placing(
 ) -> dict[str, Any]:
     """Return ``scale``, ``units`` and ``axis_labels`` of a napari layer.
 
+    An axis before rows and columns has their unit where both are lengths, else ``"pixel"``:
+    napari draws all layers without units as soon as an axis is seconds in one and planes in
+    another, and nanometres would then be as large as micrometres.
+
     Parameters
     ----------
     pixel_size, unit
@@ -46,7 +51,7 @@ def placing(
     Returns
     -------
     dict
-        Without ``scale`` and ``units`` where nothing is known of any axis.
+        Without ``scale`` and ``units`` where the pixel size is not known.
     """
     keywords: dict[str, Any] = {"axis_labels": _names(outer)}
     metres = in_metres(unit) if pixel_size is not None else None
@@ -57,26 +62,36 @@ def placing(
         shown = length_unit(size, shape)
         if shown == "µm":
             size = (size[0] / 1e3, size[1] / 1e3)
-    steps = [_step(axis, shown) for axis in outer]
-    if shown != "pixel" or any(unit != "pixel" for _step, unit in steps):
+    if shown != "pixel":
+        steps = [_step(axis, shown) for axis in outer]
         keywords["scale"] = (*(step for step, _unit in steps), *size)
         keywords["units"] = (*(unit for _step, unit in steps), shown, shown)
     return keywords
 
 
-def _step(axis: Axis, shown: str) -> tuple[float, str]:
-    """Return the distance of two planes and its unit, a length in that of the picture."""
-    if not (math.isfinite(axis.step) and axis.step > 0):
-        return 1.0, "pixel"
+def steps_of(outer: Sequence[Axis]) -> dict[str, tuple[float, str]]:
+    """Return the distance of two planes and its unit under the name of each axis that has one."""
+    return {
+        name: (axis.step, unit)
+        for name, axis in zip(_names(outer), outer, strict=False)
+        if (unit := _unit(axis))
+    }
+
+
+def _unit(axis: Axis) -> str:
+    """Return the unit of a distance that is known; else nothing."""
     unit = axis.unit.strip()
-    known = _TIMES.get(unit) or _ANGLES.get(unit)
-    if known is not None:
-        return axis.step, known
-    metres = in_metres(unit) if unit not in ("", "pixel") else None
+    if not (math.isfinite(axis.step) and axis.step > 0) or unit in ("", "pixel"):
+        return ""
+    return TIMES.get(unit) or ANGLES.get(unit) or (unit if in_metres(unit) is not None else "")
+
+
+def _step(axis: Axis, shown: str) -> tuple[float, str]:
+    """Return the distance of two planes in the picture's unit, or 1 plane."""
+    metres = in_metres(unit) if (unit := _unit(axis)) else None
     if metres is None:
         return 1.0, "pixel"
-    step = axis.step * metres * (1e6 if shown == "µm" else 1e9)
-    return step, "nm" if shown == "pixel" else shown
+    return axis.step * metres * (1e6 if shown == "µm" else 1e9), shown
 
 
 def _names(outer: Sequence[Axis]) -> tuple[str, ...]:

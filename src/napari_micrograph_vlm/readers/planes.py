@@ -1,4 +1,4 @@
-"""One plane of many: where it lies, and its array, not read yet."""
+"""Parts of an array that is not read yet: one plane of many, or the colours of its pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Plane", "locate", "plane_of"]
+__all__ = ["Plane", "WithoutTransparency", "locate", "plane_of"]
 
 
 def locate(counts: Sequence[int], page: int) -> tuple[int, int] | None:
@@ -63,6 +63,31 @@ class Plane:
     def __getitem__(self, index: Any) -> NDArray[Any]:
         more = index if isinstance(index, tuple) else (index,)
         return np.asarray(self.array[(*self.index, *more)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[...], dtype)
+
+
+class WithoutTransparency:
+    """The first three channels of (..., H, W, 4) pixels; reads what is indexed."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.shape = (*(int(n) for n in array.shape[:-1]), 3)
+        self.dtype = np.dtype(array.dtype)
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        given = index if isinstance(index, tuple) else (index,)
+        place = next((i for i, part in enumerate(given) if part is Ellipsis), len(given))
+        after = given[place + 1 :]
+        between = (slice(None),) * (self.ndim - place - len(after))
+        whole = (*given[:place], *between, *after)
+        found = np.asarray(self.array[(*whole[:-1], slice(0, 3))])
+        return np.asarray(found[..., whole[-1]])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[...], dtype)

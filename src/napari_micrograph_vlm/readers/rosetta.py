@@ -5,12 +5,10 @@ It is imported only here and only when such a file is opened.
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -20,19 +18,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError, one_line
-from ..lengths import in_metres
 from .formats import Format
 from .hdf5_handles import handles_closed
-from .limits import check_shape
+from .limits import LAZY_ABOVE, check_claim, check_shape
+from .metadata import to_nanometres
 from .micrograph import Axis, MicrographFile
+from .placing import ANGLES, TIMES
 from .planes import locate
+from .quiet import quiet
 from .rosetta_claims import check_header
 from .rosetta_metadata import instrument_of, text_at, value_at
 
-__all__ = ["read", "read_all"]
-
-LAZY_ABOVE = 64 * 2**20
-"""A signal with more bytes than this is read where it is indexed."""
+__all__ = ["glance", "read", "read_all"]
 
 _OPTIONS: Mapping[str, dict[str, Any]] = {
     # Spectra are not for us, and unpacking them takes minutes.
@@ -40,8 +37,6 @@ _OPTIONS: Mapping[str, dict[str, Any]] = {
 }
 
 _UNIT = re.compile(r"[A-Za-zµμÅ\u212b]{1,16}")
-_TIMES = {"s": "s", "sec": "s", "ms": "ms", "µs": "µs", "us": "µs", "min": "min", "h": "h"}
-_ANGLES = {"deg": "deg", "°": "deg", "degrees": "deg", "rad": "rad"}
 
 _reading = RLock()
 
@@ -100,6 +95,25 @@ def read_all(path: Path, kind: Format) -> list[MicrographFile]:
         return files
 
 
+def glance(path: Path, kind: Format) -> tuple[tuple[tuple[int, int], ...], np.dtype[Any]]:
+    """Return height and width of each picture of a file, and the type of the first.
+
+    No pixels are read, where the format allows it.
+
+    Raises
+    ------
+    SourceError
+        If the file is damaged or holds no picture.
+    """
+    with _reading, handles_closed(path, hdf5="h5py" in kind.modules):
+        pictures = _pictures(path, kind)
+        shapes: list[tuple[int, int]] = []
+        for one in pictures:
+            height, width = one.array.shape[len(one.axes) - 2 :][:2]
+            shapes += [(int(height), int(width))] * one.planes
+        return tuple(shapes), pictures[0].array.dtype.newbyteorder("=")
+
+
 def _plane(path: Path, pictures: Sequence[_Picture], page: int) -> _Picture:
     """Return one plane, counted through all signals."""
     place = locate([picture.planes for picture in pictures], page)
@@ -116,10 +130,14 @@ def _plane(path: Path, pictures: Sequence[_Picture], page: int) -> _Picture:
 
 def _pictures(path: Path, kind: Format) -> list[_Picture]:
     try:
-        with _quiet():
+        with quiet(log="rsciio"):
             check_header(path, kind.plugin)
             signals = _signals(path, kind)
             pictures = [one for one in map(_picture, signals) if one is not None]
+        for one in pictures:
+            chunk = getattr(one.array, "chunksize", None)
+            if chunk is not None:  # of which a single pixel needs the whole
+                check_claim(path, chunk, one.array.dtype, hint="write it again in smaller chunks")
     except SourceError:
         raise
     except Exception as error:
@@ -191,7 +209,7 @@ def _picture(signal: Mapping[str, Any]) -> _Picture | None:
         if len(plane) == 1 or len(axes) < 2:
             return None  # a spectrum, or one at each place
         plane = [len(axes) - 2, len(axes) - 1]
-    order = [i for i in range(len(axes)) if i not in plane] + plane
+    order = _upright([i for i in range(len(axes)) if i not in plane] + plane, axes)
     array = array.transpose(order)
     single = [i for i in range(len(order) - 2) if array.shape[i] == 1]
     array = array.squeeze(axis=tuple(single)) if single else array
@@ -203,6 +221,19 @@ def _picture(signal: Mapping[str, Any]) -> _Picture | None:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return _Picture(array, tuple(axes[i] for i in order), signal)
+
+
+def _upright(order: list[int], axes: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the order of axes with rows before columns, where they have those names.
+
+    RosettaSciIO turns every EMD file round, also those whose rows came first.
+    """
+    names = [str(axes[i].get("name")).strip().lower() for i in order]
+    if names.count("x") != 1 or names.count("y") != 1 or names.index("x") > names.index("y"):
+        return order
+    if not any(axis.get("navigate") for axis in axes):
+        return order[::-1]
+    return [*order[:-2], order[-1], order[-2]] if names[-2:] == ["x", "y"] else order
 
 
 def _colours(array: Any) -> Any:
@@ -226,7 +257,7 @@ def _file(
     size = _pixel_size(picture, rows, columns, kind)
     if kind.plugin == "mrc" and size is not None and _header_number(picture, "ISPG") == 1:
         outer = [{**axis, "units": "nm"} for axis in outer]  # a volume, not a series
-    with _quiet():
+    with quiet(log="rsciio"):
         instrument = instrument_of(picture.signal, kind.plugin)
     title = text_at(picture.signal, "metadata.General.title")
     name = f"{path.stem}: {title}" if len(pictures) > 1 and title else path.stem
@@ -250,7 +281,7 @@ def _loaded(path: Path, array: Any) -> Any:
     if isinstance(array, np.ndarray) or bytes_of > LAZY_ABOVE:
         return array
     try:
-        with _quiet():
+        with quiet(log="rsciio"):
             return np.asarray(array.compute(scheduler="synchronous"))
     except Exception as error:
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
@@ -281,11 +312,8 @@ def _nanometres(axis: Mapping[str, Any]) -> float | None:
     unit, step = axis.get("units"), _step(axis)
     if step is None or not isinstance(unit, str) or not _UNIT.fullmatch(unit.strip()):
         return None
-    metres = in_metres(unit.strip())
-    if metres is None:
-        return None
-    size = float(f"{step * metres * 1e9:.9g}")  # not 0.49999999999999994
-    return size if 0 < size < math.inf else None
+    size = to_nanometres(step, unit.strip())
+    return None if size is None else float(f"{size:.9g}")  # not 0.49999999999999994
 
 
 def _step(axis: Mapping[str, Any]) -> float | None:
@@ -301,23 +329,9 @@ def _axis(axis: Mapping[str, Any], length: int) -> Axis:
     unit, step = axis.get("units"), _step(axis)
     unit = unit.strip() if isinstance(unit, str) else ""
     name = given.strip().lower() if isinstance(given, str) else ""
-    name = name or ("time" if unit in _TIMES else "frame")
-    known = _TIMES.get(unit) or _ANGLES.get(unit)
+    name = name or ("time" if unit in TIMES else "frame")
+    known = TIMES.get(unit) or ANGLES.get(unit)
     if known is not None and step is not None:
         return Axis(name, int(length), step, known)
     size = _nanometres(axis)
     return Axis(name, int(length)) if size is None else Axis(name, int(length), size, "nm")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what a library warns of while it reads; one file at a time."""
-    log = logging.getLogger("rsciio")
-    with _reading, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = log.disabled, log.level
-        log.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            log.disabled, log.level = before

@@ -11,10 +11,13 @@ from ..lengths import in_metres, readable_length
 if TYPE_CHECKING:
     from .bar import BarReading
 
-__all__ = ["UNITS", "ScaleProposal", "per_pixel", "propose"]
+__all__ = ["UNITS", "ScaleProposal", "is_plausible", "per_pixel", "propose", "uncertainty"]
 
 UNITS = ("nm", "µm", "mm", "Å")
 """In which lengths are given; the first that reads well is proposed."""
+
+_PLAUSIBLE_NM = 1e-3, 1e6
+"""From a tenth of the finest an electron microscope resolves to coarser than any camera's."""
 
 _TYPED_ERROR_PX = 1.0
 """Uncertainty in pixels of a length whose ends were not measured."""
@@ -85,6 +88,17 @@ def per_pixel(nanometres: float) -> str:
     if 0.01 <= nanometres < 999.5:
         return f"{nanometres:.3g} nm per pixel"
     return f"{readable_length(nanometres, unit='nm')} per pixel"
+
+
+def is_plausible(nanometres: float) -> bool:
+    """Whether a microscope can give a pixel of that width."""
+    return _PLAUSIBLE_NM[0] <= nanometres <= _PLAUSIBLE_NM[1]
+
+
+def uncertainty(error: float | None) -> str:
+    """Write a relative uncertainty behind a pixel size, ``" (± 2.7 %)"``; empty: not known."""
+    # No-break spaces: a line never begins with the sign.
+    return "" if error is None else f" (±\u00a0{100 * error:.2g}\u00a0%)"
 
 
 def _readable(nanometres: float | None) -> tuple[float | None, str]:

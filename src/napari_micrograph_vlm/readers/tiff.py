@@ -7,26 +7,35 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SourceError
-from .limits import check_claim
+from ..errors import SourceError, one_line
+from .limits import LAZY_ABOVE, check_claim
 from .metadata import Calibration, Instrument
-from .micrograph import Axis, MicrographFile, drop_equal_channels, one_line
+from .micrograph import MicrographFile, drop_equal_channels
+from .planes import locate
 from .tiff_claims import all_pages, check_page
 from .tiff_described import described
-from .tiff_lazy import LazyTiff, Where, finished, finished_shape
+from .tiff_lazy import LazyTiff, finished, finished_shape
 from .tiff_pillow import PillowPages, needs_codec
-from .tiff_series import levels_of, outer_axes, outer_count, series_of
+from .tiff_series import (
+    OTHER_COLOURS,
+    Picture,
+    alike,
+    counted_by_plane,
+    levels_of,
+    outer_axes,
+    page_of,
+    pictures_of,
+)
 from .vendors import cameras, fei, side_files, tescan, zeiss
 
-__all__ = ["LAZY_ABOVE", "PARSERS", "open_tiff", "plane_count", "read_tiff"]
+__all__ = ["PARSERS", "open_pictures", "open_tiff", "plane_count", "read_tiff"]
 
-LAZY_ABOVE = 64 * 2**20
-"""Pixels of more bytes than this are read piece by piece."""
+_Found = TypeVar("_Found")
 
 PARSERS: Mapping[int, Callable[[Any], Calibration]] = {
     zeiss.TAG: zeiss.parse_zeiss,
@@ -48,8 +57,8 @@ def open_tiff(path: Path, page: int | None = None) -> MicrographFile:
     path : Path
         The file.
     page : int, optional
-        Which plane, from 0; by default the file as a whole, with its axes before rows and
-        columns.
+        Which plane, from 0, counted through all pictures of the file; by default its first
+        picture as a whole, with its axes before rows and columns.
 
     Returns
     -------
@@ -61,11 +70,28 @@ def open_tiff(path: Path, page: int | None = None) -> MicrographFile:
     SourceError
         If the file is damaged, or has no such plane, or its pages are no pictures.
     """
+    return _open(path, lambda tiff: _opened(path, tiff, page))
+
+
+def open_pictures(path: Path) -> list[MicrographFile]:
+    """Read all pictures of a TIFF file, each a stack where it is one.
+
+    Several are the images of an OME-TIFF, and pages of different sizes or types.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_tiff`.
+    """
+    return _open(path, lambda tiff: _all_opened(path, tiff))
+
+
+def _open(path: Path, read: Callable[[Any], _Found]) -> _Found:
     import tifffile
 
     try:
         with all_pages(path), tifffile.TiffFile(path) as tiff:
-            found = _opened(path, tiff, page)
+            found = read(tiff)
         return found
     except SourceError:
         raise
@@ -102,57 +128,73 @@ def plane_count(path: Path) -> int:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        series = series_of(tiff)
-        if series is not None and series.kind not in ("generic", "uniform", ""):
-            return max(math.prod(int(n) for n in series.shape[: outer_count(series)]), 1)
-        first, alike = tiff.pages.first, 0
-        for page in tiff.pages:  # type: ignore[attr-defined,unused-ignore]
-            if page.shape != first.shape or page.dtype != first.dtype:
+        pictures = pictures_of(tiff)
+        first, count = pictures[0].keyframe, 0
+        if counted_by_plane(pictures[0]):
+            parts = [(picture.keyframe, picture.planes) for picture in pictures]
+        else:
+            parts = [(page, 1) for page in tiff.pages]  # type: ignore[attr-defined,unused-ignore]
+        for keyframe, planes in parts:
+            if not alike(keyframe, first):
                 break
-            alike += 1
-        return max(alike, 1)
+            count += planes
+        return max(count, 1)
 
 
 def _opened(path: Path, tiff: Any, page: int | None) -> MicrographFile:
-    series = series_of(tiff)
-    outer = () if series is None else tuple(int(n) for n in series.shape[: outer_count(series)])
-    planes = math.prod(outer)
-    # Of OME and ImageJ files the planes are counted, of others the pages that they are made of.
-    kind = "generic" if series is None else series.kind
-    by_plane = kind not in ("generic", "uniform", "")
-    if by_plane or kind == "uniform":
-        pages = planes
+    pictures = pictures_of(tiff)
+    first, total = pictures[0], _pages(tiff, pictures)
+    if page is None:
+        return _file(path, tiff, first, None, total)
+    if counted_by_plane(first):
+        place = locate([picture.planes for picture in pictures], page)
     else:
-        pages = max(sum(not each.is_reduced for each in tiff.pages), 1)
-    if page is not None and not 0 <= page < max(pages, len(tiff.pages)):
-        raise SourceError(f"{path} holds {pages} pictures, none of number {page}.")
-    words = described(tiff)
+        place = (0, page) if 0 <= page < max(total, len(tiff.pages)) else None
+    if place is None:
+        raise SourceError(f"{path} holds {total} pictures, none of number {page}.")
+    if counted_by_plane(first) or (page == 0 and first.planes == 1):
+        return _file(path, tiff, pictures[place[0]], place[1], total)
+    return _file(path, tiff, page_of(tiff, page), None, total)
+
+
+def _all_opened(path: Path, tiff: Any) -> list[MicrographFile]:
+    pictures = pictures_of(tiff)
+    total = _pages(tiff, pictures)
+    found = [_file(path, tiff, picture, None, total) for picture in pictures]
+    numbered = enumerate(found[1:], start=2)
+    return [found[0], *(replace(file, name=f"{file.name}: image {n}") for n, file in numbered)]
+
+
+def _pages(tiff: Any, pictures: Sequence[Picture]) -> int:
+    """Return how many planes, or, where the file does not describe itself, pages there are."""
+    first = pictures[0]
+    if counted_by_plane(first) or (first.series is not None and first.series.kind == "uniform"):
+        return sum(picture.planes for picture in pictures)
+    return max(sum(not page.is_reduced for page in tiff.pages), 1)
+
+
+def _file(path: Path, tiff: Any, picture: Picture, plane: int | None, pages: int) -> MicrographFile:
+    """Return a picture, or one plane of it."""
+    keyframe = picture.keyframe
+    _check(path, keyframe, (picture.pages or (plane or 0,))[0] + 1)
+    words = described(tiff, picture.number)
     calibration = _calibration(path, tiff, words.calibration)
+    if (picture.number or picture.pages) and not _same_sides(keyframe, tiff.pages.first):
+        # A maker's tags tell of the first picture.
+        size, error = words.calibration.pixel_size_nm, words.calibration.pixel_size_error
+        calibration = replace(calibration, pixel_size_nm=size, pixel_size_error=error)
     levels: tuple[Any, ...] = ()
-    axes: tuple[Axis, ...] = ()
-    if series is not None and (page is None or (page < planes and (by_plane or planes == 1))):
-        chosen = outer if page is None else ()
-        source: Any = series if page is None or planes == 1 else series[page]
-        if source is None:
-            raise SourceError(f"{path} lies in several files, of which some are missing.")
-        levels = levels_of(path, tiff, series, chosen, page or 0)
-        if page is None:
-            axes = outer_axes(series, words.steps)
-        where, keyframe = Where(first=page or 0), series.keyframe
+    if keyframe.photometric in OTHER_COLOURS:
+        array = _through_pillow(path, tiff, picture, plane)
     else:
-        source, chosen = tiff.pages[page or 0], ()
-        where, keyframe = Where(page or 0), source.keyframe
-    try:
-        array = _pixels(path, source, keyframe, where, chosen)
-    except Exception as error:
-        if not needs_codec(error):
-            raise
-        _log.debug("%s: %s", path, error)
-        if chosen or source is series:
-            alike = [series[plane] for plane in range(planes)]
-        else:
-            alike = [source]
-        array, levels = _through_pillow(path, alike, chosen), ()
+        try:
+            array = _pixels(path, tiff, picture, plane)
+            levels = levels_of(path, tiff, picture, plane)
+        except Exception as failed:
+            if not needs_codec(failed):
+                raise
+            _log.debug("%s: %s", path, failed)
+            array = _through_pillow(path, tiff, picture, plane)
     size = calibration.pixel_size_nm
     return MicrographFile(
         array,
@@ -162,7 +204,7 @@ def _opened(path: Path, tiff: Any, page: int | None) -> MicrographFile:
         "pixel" if size is None else "nm",
         calibration.instrument,
         pages,
-        outer=axes,
+        outer=outer_axes(picture, words.steps) if plane is None else (),
         levels=levels,
         contrast_limits=words.contrast_limits,
         scale_from="" if size is None else "the file",
@@ -170,35 +212,69 @@ def _opened(path: Path, tiff: Any, page: int | None) -> MicrographFile:
     )
 
 
-def _pixels(path: Path, source: Any, keyframe: Any, where: Where, outer: tuple[int, ...]) -> Any:
-    """Return the pixels of a page or a series, lazily where they are many."""
+def _check(path: Path, keyframe: Any, number: int) -> None:
     if 0 in keyframe.shape or keyframe.axes not in ("YX", "YXS", "SYX"):
-        number = (where.page if where.page is not None else where.first) + 1
         raise SourceError(
             f"Page {number} of {path} has shape {tuple(keyframe.shape)}, which is no micrograph."
         )
     if np.dtype(keyframe.dtype).kind == "c":
         raise SourceError(f"The pixels of {path} are complex numbers, which cannot be shown.")
     check_page(path, keyframe)
+
+
+def _same_sides(page: Any, first: Any) -> bool:
+    sides = [(each.imagelength, each.imagewidth) for each in (page, first)]
+    return bool(sides[0] == sides[1])
+
+
+def _pixels(path: Path, tiff: Any, picture: Picture, plane: int | None) -> Any:
+    """Return the pixels of a picture or one of its planes, lazily where they are many."""
+    keyframe, outer = picture.keyframe, picture.outer if plane is None else ()
     if math.prod(outer) * keyframe.nbytes > LAZY_ABOVE and (outer or _in_parts(keyframe)):
-        lazy = LazyTiff(path, where, outer, keyframe)
+        lazy = LazyTiff(path, picture.where(plane), outer, keyframe)
         lazy[(0,) * len(outer) + (slice(0, 1), slice(0, 1))]  # says now if it cannot be unpacked
         return lazy
     check_claim(path, (*outer, *keyframe.shape), keyframe.dtype)
-    stored = np.asarray(source.asarray())
-    if stored.size != math.prod(outer) * math.prod(keyframe.shape):
+    if plane is None and picture.series is not None:
+        array = finished(np.asarray(picture.series.asarray()), keyframe)
+    else:
+        pages = _present(path, picture.stored(tiff, plane))
+        array = np.stack([finished(_of_page(page), page.keyframe) for page in pages])
+    shape = (*outer, *finished_shape(keyframe))
+    if array.size != math.prod(shape):
         raise SourceError(f"{path} is damaged or incomplete: its pixels cannot be unpacked.")
-    array: NDArray[Any] = finished(stored, keyframe)
-    array = array.reshape(*outer, *array.shape[array.ndim - len(finished_shape(keyframe)) :])
-    if array.ndim - len(outer) == 3 and not outer:
-        return drop_equal_channels(array)
-    return array
+    array = array.reshape(shape)
+    return array if outer else drop_equal_channels(array)
 
 
-def _through_pillow(path: Path, pages: Sequence[Any], outer: tuple[int, ...]) -> Any:
-    """Return pixels that tifffile cannot unpack."""
-    numbers = [int(page.index) for page in pages]
-    found = PillowPages(path, numbers, outer)
+def _of_page(page: Any) -> NDArray[Any]:
+    """Return the pixels of a page, which may lie in a file of its own."""
+    handle = page.parent.filehandle
+    closed = handle.closed
+    if closed:
+        handle.open()
+    try:
+        return np.asarray(page.asarray())
+    finally:
+        if closed:
+            handle.close()
+
+
+def _present(path: Path, pages: Sequence[Any]) -> Sequence[Any]:
+    if any(page is None for page in pages):
+        raise SourceError(f"{path} lies in several files, of which some are missing.")
+    return pages
+
+
+def _through_pillow(path: Path, tiff: Any, picture: Picture, plane: int | None) -> Any:
+    """Return pixels that tifffile cannot unpack, or whose colours it leaves as they are."""
+    keyframe, outer = picture.keyframe, picture.outer if plane is None else ()
+    if keyframe.photometric in OTHER_COLOURS and keyframe.dtype != np.uint8:
+        raise SourceError(
+            f"The pixels of {path} are neither grey nor red, green and blue; save it as RGB."
+        )
+    check_claim(path, keyframe.shape, keyframe.dtype)
+    found = PillowPages(_present(path, picture.stored(tiff, plane)), outer)
     if not outer:
         return drop_equal_channels(found[...])
     return found if found.nbytes > LAZY_ABOVE else found[...]

@@ -82,8 +82,8 @@ def check_page(path: Path, page: Any) -> None:
     behind = int(np.count_nonzero(ends > size))
     if behind:
         raise SourceError(
-            f"{path} is damaged or incomplete: {behind:,} of its {expected:,} parts lie behind "
-            "its end."
+            f"{path} is damaged or incomplete: the file ends before its pixels do"
+            + (f"; {behind:,} of {expected:,} parts are missing." if expected > 1 else ".")
         )
     if page.is_memmappable:
         # Some programs write a wrong length of the pixels, so that only the size counts.

@@ -34,10 +34,12 @@ class Description:
     contrast_limits: tuple[float, float] | None = None
 
 
-def described(tiff: Any) -> Description:
-    """Return what an open ``tifffile.TiffFile`` says about itself."""
+def described(tiff: Any, number: int = 0) -> Description:
+    """Return what an open ``tifffile.TiffFile`` says about one of its series."""
     if tiff.is_ome and (xml := tiff.ome_metadata):
-        return ome_description(xml)
+        # Images without pixels are no series: the numbers are then those of others.
+        fits = not number or xml.count("<Pixels ") + xml.count(":Pixels ") == len(tiff.series)
+        return ome_description(xml, number) if fits else Description()
     if tiff.is_imagej and isinstance(tiff.imagej_metadata, Mapping):
         return _imagej(tiff, tiff.imagej_metadata)
     # Bare TIFF resolutions are for printing and mean nothing.

@@ -30,15 +30,15 @@ class Where:
 
     Attributes
     ----------
-    page : int or None
-        One page by its number; None: the planes of a series.
+    pages : tuple of int or None
+        Pages by their numbers, one for each plane; None: the planes of a series.
     series, level : int
         Which series, and which of its sizes.
     first : int
         Number of the series' plane that is the array's first.
     """
 
-    page: int | None = None
+    pages: tuple[int, ...] | None = None
     series: int = 0
     level: int = 0
     first: int = 0
@@ -46,11 +46,22 @@ class Where:
 
 @dataclass(frozen=True)
 class _Plane:
-    """Where the parts of one plane lie in which file."""
+    """Where the parts of one plane lie in which file, and how they are packed."""
 
     path: str
     offsets: tuple[int, ...]
     counts: tuple[int, ...]
+    keyframe: Any
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is not packed, and its parts follow each other, which the first page's may."""
+        ends = zip(self.offsets, self.counts, self.offsets[1:], strict=False)
+        return (
+            self.keyframe.is_memmappable
+            and self.keyframe.axes == "YX"
+            and all(offset + count == following for offset, count, following in ends)
+        )
 
 
 class LazyTiff:
@@ -69,7 +80,7 @@ class LazyTiff:
     outer : tuple of int
         Lengths of the axes before rows and columns.
     keyframe : tifffile.TiffPage
-        What all planes are like.
+        What all planes are like when they are unpacked.
     """
 
     def __init__(self, path: Path, where: Where, outer: tuple[int, ...], keyframe: Any) -> None:
@@ -77,7 +88,7 @@ class LazyTiff:
         self.shape: tuple[int, ...] = (*outer, *finished_shape(keyframe))
         self.dtype: np.dtype[Any] = finished_dtype(keyframe)
         self.ndim = len(self.shape)
-        self._known: tuple[tuple[int, int], Any, dict[int, _Plane | None]] | None = None
+        self._known: tuple[tuple[int, int], dict[int, _Plane | None]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": None}
@@ -104,11 +115,11 @@ class LazyTiff:
         sides = len(rows.indices), len(columns.indices)
         out = np.zeros((len(numbers), *sides, *self.shape[count + 2 :]), self.dtype)
         if out.size:
-            keyframe, planes = self._planes(numbers)
+            planes = self._planes(numbers)
             for target, number in zip(out, numbers, strict=True):
                 plane = planes[number]
                 if plane is not None:
-                    target[...] = finished(_window(keyframe, plane, rows, columns), keyframe)
+                    target[...] = finished(_window(plane, rows, columns), plane.keyframe)
         out = out.reshape(*(len(s.indices) for s in chosen[:count]), *out.shape[1:])
         for colours in chosen[count + 2 :]:
             out = out[..., colours.start : colours.stop]
@@ -118,45 +129,51 @@ class LazyTiff:
             out = out[(*(slice(None),) * axis, part)]
         return out
 
-    def _planes(self, numbers: list[int]) -> tuple[Any, dict[int, _Plane | None]]:
+    def _planes(self, numbers: list[int]) -> dict[int, _Plane | None]:
         stat = os.stat(self.path)
         mark = (stat.st_mtime_ns, stat.st_size)
         known = self._known
         if known is None or known[0] != mark:
-            known = (mark, None, {})
-        missing = [number for number in numbers if number not in known[2]]
+            known = (mark, {})
+        missing = [number for number in numbers if number not in known[1]]
         if missing:
             import tifffile
 
             with tifffile.TiffFile(self.path) as tiff:
-                keyframe, found = self._find(tiff, missing)
-            if finished_shape(keyframe) != self.shape[len(self.outer) :]:
-                raise ValueError(f"{self.path} is another file now")
-            known = (mark, known[1] or keyframe, {**known[2], **found})
+                found = self._find(tiff, missing)
+            for plane in found.values():
+                if plane is not None and not self._fits(plane.keyframe):
+                    raise ValueError(f"{self.path} is another file now")
+            known = (mark, {**known[1], **found})
             self._known = known
-        return known[1], known[2]
+        return known[1]
 
-    def _find(self, tiff: Any, numbers: list[int]) -> tuple[Any, dict[int, _Plane | None]]:
+    def _fits(self, keyframe: Any) -> bool:
+        shape = self.shape[len(self.outer) :]
+        return finished_shape(keyframe) == shape and finished_dtype(keyframe) == self.dtype
+
+    def _find(self, tiff: Any, numbers: list[int]) -> dict[int, _Plane | None]:
         where = self.where
-        if where.page is not None:
-            page = tiff.pages[where.page]
-            keyframe = page.keyframe
-            pages = dict.fromkeys(numbers, page)
+        if where.pages is not None:
+            pages = {number: tiff.pages[where.pages[number]] for number in numbers}
         else:
             series = tiff.series[where.series].levels[where.level]
-            keyframe = series.keyframe
             pages = {number: series[where.first + number] for number in numbers}
         found = {
             number: None
             if page is None
             else _Plane(
-                page.parent.filehandle.path, tuple(page.dataoffsets), tuple(page.databytecounts)
+                page.parent.filehandle.path,
+                tuple(page.dataoffsets),
+                tuple(page.databytecounts),
+                page.keyframe,
             )
             for number, page in pages.items()
         }
-        # Looked up while the file is open.
-        _ = keyframe.decode, keyframe.jpegtables, keyframe.colormap, keyframe.is_memmappable
-        return keyframe, found
+        for keyframe in {id(page): page.keyframe for page in pages.values() if page}.values():
+            # Looked up while the file is open.
+            _ = keyframe.decode, keyframe.jpegtables, keyframe.colormap, keyframe.is_memmappable
+        return found
 
 
 def finished_shape(keyframe: Any) -> tuple[int, ...]:
@@ -201,14 +218,15 @@ def _grey_palette(colormap: NDArray[Any]) -> bool:
     return bool((colormap == colormap[:1]).all())
 
 
-def _window(keyframe: Any, plane: _Plane, rows: Selection, columns: Selection) -> NDArray[Any]:
+def _window(plane: _Plane, rows: Selection, columns: Selection) -> NDArray[Any]:
     """Return the indexed rows and columns of a plane with the axes of the file: YX, YXS or SYX.
 
     Of each strip or tile only those are kept, so that every tenth pixel of a plane takes a
     hundredth of its memory.
     """
-    if keyframe.is_memmappable and keyframe.axes == "YX":
-        return _plain(keyframe, plane, rows, columns)
+    keyframe = plane.keyframe
+    if plane.is_plain:
+        return _plain(plane, rows, columns)
     separate = keyframe.axes == "SYX"
     samples = keyframe.samplesperpixel if "S" in keyframe.axes else 1
     y_all, x_all = (np.asarray(one.indices, np.int64) for one in (rows, columns))
@@ -232,11 +250,12 @@ def _window(keyframe: Any, plane: _Plane, rows: Selection, columns: Selection) -
     return out[0] if "S" in keyframe.axes else out[0, ..., 0]
 
 
-def _plain(keyframe: Any, plane: _Plane, rows: Selection, columns: Selection) -> NDArray[Any]:
+def _plain(plane: _Plane, rows: Selection, columns: Selection) -> NDArray[Any]:
     """Return rows and columns of a plane that is not packed, read a few rows at a time.
 
     Not mapped into memory: a file that is cut off meanwhile would end the program.
     """
+    keyframe = plane.keyframe
     kind = np.dtype(keyframe.dtype).newbyteorder(keyframe.parent.byteorder)
     pitch, left = keyframe.imagewidth * kind.itemsize, columns.start * kind.itemsize
     span = columns.length * kind.itemsize

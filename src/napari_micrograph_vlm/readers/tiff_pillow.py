@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from .indexing import select
+from .quiet import quiet
+from .tiff_lazy import finished_dtype
 
 __all__ = ["PillowPages", "needs_codec", "read_page"]
 
@@ -30,17 +31,24 @@ class PillowPages:
 
     Parameters
     ----------
-    path : Path
-        The file.
-    numbers : sequence of int
-        Its pages, as many as there are planes.
+    pages : sequence of tifffile.TiffPage
+        As many as there are planes; of one file or several.
     outer : tuple of int
         Lengths of the axes before rows and columns.
     """
 
-    def __init__(self, path: Path, numbers: Sequence[int], outer: tuple[int, ...]) -> None:
-        first = read_page(path, numbers[0])
-        self.path, self.numbers, self.outer = path, tuple(numbers), outer
+    def __init__(self, pages: Sequence[Any], outer: tuple[int, ...]) -> None:
+        self.pages = tuple(
+            (
+                Path(page.parent.filehandle.path),
+                int(page.index),
+                finished_dtype(page.keyframe),
+                page.keyframe.photometric == 0,
+            )
+            for page in pages
+        )
+        self.outer = outer
+        first = read_page(*self.pages[0])
         self.shape: tuple[int, ...] = (*outer, *first.shape)
         self.dtype: np.dtype[Any] = first.dtype
         self.ndim = len(self.shape)
@@ -75,14 +83,27 @@ class PillowPages:
         return out
 
     def _page(self, plane: int, shape: tuple[int, ...]) -> NDArray[Any]:
-        found = read_page(self.path, self.numbers[plane])
+        found = read_page(*self.pages[plane])
         if found.shape != shape:
-            raise ValueError(f"{self.path} is another file now")
+            raise ValueError(f"{self.pages[plane][0]} is another file now")
         return found
 
 
-def read_page(path: Path, number: int) -> NDArray[Any]:
+def read_page(
+    path: Path, number: int, dtype: np.dtype[Any], white_is_zero: bool = False
+) -> NDArray[Any]:
     """Read a page of a TIFF.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    number : int
+        Which page.
+    dtype : dtype
+        Of its pixels: Pillow gives many types as others, of which some cannot hold the values.
+    white_is_zero : bool
+        Whether white is 0 in the file, which Pillow turns over for pixels of 8 bits only.
 
     Returns
     -------
@@ -92,21 +113,31 @@ def read_page(path: Path, number: int) -> NDArray[Any]:
     Raises
     ------
     SourceError
-        If Pillow cannot unpack it either.
+        If Pillow cannot unpack it either, or not with the values that it holds.
     """
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            # A whole wafer is larger than what Pillow takes for an attack.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("TIFF",)) as image:
+        # A whole wafer is larger than what Pillow takes for an attack.
+        with quiet(Image.DecompressionBombWarning):
+            opened = Image.open(path, formats=("TIFF",))
+        with opened as image:
+            with quiet(Image.DecompressionBombWarning):
                 image.seek(number)
-                if image.mode not in ("1", "L", "I", "F", "RGB") and image.mode[:4] != "I;16":
-                    return np.asarray(image.convert("L" if image.mode in ("LA", "La") else "RGB"))
-                return np.asarray(image)
+            if image.mode not in ("1", "L", "I", "F", "RGB") and image.mode[:4] != "I;16":
+                found = np.asarray(image.convert("L" if image.mode in ("LA", "La") else "RGB"))
+            else:
+                found = np.asarray(image)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
-        raise SourceError(
-            f"{path} is damaged, or packed in a way that needs another package: "
-            "pip install imagecodecs"
-        ) from None
+        raise _needs_package(path) from None
+    if found.dtype == np.int32 and dtype == np.int16:
+        found = found.astype(dtype)
+    if found.dtype != dtype or (white_is_zero and dtype.itemsize > 1):
+        raise _needs_package(path)
+    return found
+
+
+def _needs_package(path: Path) -> SourceError:
+    return SourceError(
+        f"{path} is damaged, or packed in a way that needs another package: pip install imagecodecs"
+    )

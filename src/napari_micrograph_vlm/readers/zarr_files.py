@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError, one_line
+from .levels import smaller_versions
 from .limits import check_claim, check_shape
 from .metadata import Instrument, to_nanometres
 from .micrograph import Axis, MicrographFile
-from .planes import plane_of
+from .planes import WithoutTransparency, plane_of
 from .several import chosen
 from .vendors.fields import positive
 from .zarr_documents import (
@@ -40,11 +42,12 @@ _NAMES = {"t": "time", "c": "channel"}
 
 @dataclass(frozen=True)
 class _Picture:
-    """One picture of a folder: its sizes, largest first, and what is written about it."""
+    """One picture of a folder: its sizes, and what is written about each and about all."""
 
     levels: tuple[Path, ...]
     multiscale: Mapping[str, Any]
     written: Mapping[str, Any]
+    datasets: tuple[Any, ...] = ({},)
 
 
 def read(path: Path, page: int | None = None, kind: Any = None) -> MicrographFile:
@@ -87,21 +90,26 @@ def read_all(path: Path, kind: Any = None) -> list[MicrographFile]:
 
 def _file(path: Path, picture: _Picture) -> MicrographFile:
     arrays = [_array(folder) for folder in picture.levels]
-    shape = tuple(int(n) for n in arrays[0].shape)
-    arrays = [arrays[0], *(array for array in arrays[1:] if len(array.shape) == len(shape))]
+    # Not all programs write the largest first.
+    which = max(range(len(arrays)), key=lambda number: math.prod(arrays[number].shape))
+    shape = tuple(int(n) for n in arrays[which].shape)
     if len(shape) < 2 or 0 in shape:
         raise SourceError(f"{path} has shape {shape}, which is no micrograph.")
     axes = _axes(picture.multiscale, len(shape), path)
     named = axes[-1]["name"] == "c" or not picture.multiscale
-    colour = named and len(shape) > 2 and shape[-1] == 3
+    colour = named and len(shape) > 2 and shape[-1] in (3, 4)
     count = len(shape) - (3 if colour else 2)
-    steps = _steps(picture.multiscale, axes)
+    steps = _steps(picture.multiscale, picture.datasets[which], axes)
     outer = [
         Axis(_NAMES.get(axis["name"], axis["name"]), length, *(step or (1.0, "pixel")))
         for axis, length, step in zip(axes[:count], shape, steps, strict=False)
     ]
     # Five axes are written even where there is one time and one channel.
     single = next((i for i, axis in enumerate(outer) if axis.length > 1), len(outer))
+    if colour:  # the fourth is transparency
+        arrays = [WithoutTransparency(a) if a.shape[-1] == 4 else a for a in arrays]
+    largest = arrays[which]
+    arrays = [largest, *smaller_versions(largest.shape, largest.dtype, arrays, count)]
     levels = [plane_of(array, (0,) * single) for array in arrays]
     height, width = steps[count : count + 2]
     known = height is not None and width is not None and height[1] == width[1] == "nm"
@@ -129,13 +137,14 @@ def _pictures(path: Path, deeper: bool = True) -> list[_Picture]:
     found = []
     multiscales = written.get("multiscales")
     for multiscale in multiscales if isinstance(multiscales, list) else []:
-        folders = [
-            folder
+        listed = [
+            (folder, dataset)
             for dataset in _list(multiscale, "datasets")
             if (folder := inside(path, _get(dataset, "path"))) is not None and is_array(folder)
         ]
-        if folders:
-            found.append(_Picture(tuple(folders), multiscale, written))
+        if listed:
+            folders, datasets = zip(*listed, strict=True)
+            found.append(_Picture(folders, multiscale, written, datasets))
     if found:
         return found
     found = [_Picture((folder,), {}, attributes(folder)) for folder in array_folders(path)]
@@ -185,13 +194,12 @@ def _axes(multiscale: Mapping[str, Any], count: int, path: Path) -> list[dict[st
 
 
 def _steps(
-    multiscale: Mapping[str, Any], axes: Sequence[Mapping[str, str]]
+    multiscale: Mapping[str, Any], dataset: Any, axes: Sequence[Mapping[str, str]]
 ) -> list[tuple[float, str] | None]:
-    """Return the distance of two pixels along each axis of the largest version and its unit."""
-    datasets = _list(multiscale, "datasets")
+    """Return the distance of two pixels along each axis of one version and its unit."""
     scales = [
         _list(transformation, "scale")
-        for part in (datasets[0] if datasets else {}, multiscale)
+        for part in (dataset, multiscale)
         for transformation in _list(part, "coordinateTransformations")
         if _get(transformation, "type") == "scale"
     ]

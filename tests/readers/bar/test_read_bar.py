@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -98,6 +99,23 @@ def test_reading_text_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(ocr, "installed", lambda: False)
     with pytest.raises(SourceError, match=r"\[ocr\]"):
         ocr.read_words(np.zeros((20, 20)))
+
+
+def test_python_ends_while_text_is_being_read():
+    script = """
+import subprocess, sys, threading, numpy as np
+from napari_micrograph_vlm.readers.bar import ocr
+silent = [sys.executable, "-c", "import time; print(1, flush=True); time.sleep(300)"]
+pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+ocr._reader._process = process = subprocess.Popen(silent, **pipes)
+process.stdout.readline()
+threading.Thread(target=ocr._reader.read, args=(np.zeros((9, 9), np.uint8),), daemon=True).start()
+while not ocr._reader._lock.locked():
+    pass
+"""
+    # The reader itself would wait for two minutes.
+    ended = subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.skipif(find_spec("rapidocr_onnxruntime") is None, reason="needs the extra ocr")

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 __all__ = ["frame_rows", "is_quiet", "is_text", "reaches_sides"]
 
 LEAST_LETTERS = 8
+LEAST_ON_A_LINE = 5
+# Of all letters. A few lines fit into few rows, and specks are then near each other by chance.
+LEAST_SHARE_ON_A_LINE, MOST_SHARE_ON_A_LINE, _SHARE_TIMES_ROWS = 0.18, 0.37, 10.0
 QUIET = 0.8
 
 
@@ -33,7 +36,8 @@ def _is_line(row: NDArray[np.float32], span: float) -> bool:
 def is_text(ink: NDArray[np.bool_]) -> bool:
     """Whether the marks of a band are lines of text, and not a scale bar with its length alone.
 
-    Those are burnt into pictures, too, and may lie on a dark substrate.
+    Those are burnt into pictures, too, and may lie on a dark substrate. Letters of a line end on
+    one row, specks of dust on any.
     """
     from scipy import ndimage
 
@@ -41,13 +45,19 @@ def is_text(ink: NDArray[np.bool_]) -> bool:
         return False
     labels, _ = ndimage.label(ink, np.ones((3, 3)))
     rows, columns = ink.shape
-    middles = [
-        (box[1].start + box[1].stop) / 2
+    letters = [
+        box
         for box in ndimage.find_objects(labels)
         if 4 <= box[0].stop - box[0].start <= 0.85 * rows
         and box[1].stop - box[1].start <= 0.25 * columns
     ]
-    return len(middles) >= LEAST_LETTERS and max(middles) - min(middles) >= 0.25 * columns
+    middles = [(box[1].start + box[1].stop) / 2 for box in letters]
+    if len(letters) < LEAST_LETTERS or max(middles) - min(middles) < 0.25 * columns:
+        return False
+    ends = np.array([box[0].stop for box in letters])
+    on_one_line = max(int(((ends >= end) & (ends <= end + 1)).sum()) for end in set(ends.tolist()))
+    share = np.clip(_SHARE_TIMES_ROWS / rows, LEAST_SHARE_ON_A_LINE, MOST_SHARE_ON_A_LINE)
+    return bool(on_one_line >= max(LEAST_ON_A_LINE, share * len(letters)))
 
 
 def is_quiet(band: NDArray[np.float32], ground: float, span: float) -> bool:

@@ -118,6 +118,13 @@ class _Reader:
         with self._lock:
             self._end()
 
+    def kill(self) -> None:
+        """End the process though an answer is waited for: Python does not end before."""
+        process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
@@ -144,4 +151,4 @@ def _ask(process: subprocess.Popen[bytes], pixels: NDArray[np.uint8], answers: l
 
 
 _reader = _Reader()
-atexit.register(_reader.close)
+atexit.register(_reader.kill)
