@@ -1,6 +1,6 @@
 import pytest
 
-from napari_micrograph_vlm.lengths import readable_length
+from napari_micrograph_vlm.lengths import in_metres, readable_length
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,9 @@ from napari_micrograph_vlm.lengths import readable_length
 )
 def test_reads_as_people_write(values, unit, text):
     assert readable_length(*values, unit=unit) == text
+
+
+@pytest.mark.parametrize("unit", ["px", "pixel", "pixels", "point", "dot"])
+def test_units_of_pictures_are_no_lengths(unit):
+    assert in_metres(unit) is None
+    assert readable_length(4.0, unit=unit) == f"4 {unit}"

@@ -106,6 +106,36 @@ def test_the_box_holds_whole_samples_and_nearly_the_window(shape, data, levels, 
         assert high >= (y1, x1)[side] - step * ((part.step or 1) * each + 1)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 200_000), st.integers(1, 200_000)),
+    st.integers(1, 4),
+    st.sampled_from([1, 3]),
+)
+def test_both_axes_are_reduced_alike_and_little_is_read(shape, levels, channels):
+    shapes = [tuple(-(-n // 2**i) for n in shape) for i in range(levels)]
+    found = level_window(shapes, level_factors(shapes), (0, 0, *shape), channels=channels)
+    size = shapes[found.level]
+    parts = [
+        (part.step or 1, each, len(range(*part.indices(n))))
+        for part, each, n in zip(found.slices, found.average, size, strict=True)
+    ]
+    assert all(count <= 2 * windows.MOST_PIXELS for _, _, count in parts)
+    left = [count // each for _, each, count in parts]
+    assert left[0] * left[1] * channels <= windows.MOST_VALUES
+    if min(left) > 2 * windows.FEWEST:
+        assert parts[0][:2] == parts[1][:2]
+    for stride, each, n in zip(*list(zip(*parts, strict=True))[:2], size, strict=True):
+        # A narrow strip stays wide enough to be seen.
+        assert n // (stride * each) >= min(windows.FEWEST, n)
+
+
+def test_a_large_square_keeps_square_pixels():
+    region = Cutout.of_array(Endless(5000), pixel_size=(2.0, 2.0), unit="nm").read()
+    assert region.box == (0, 0, 5000, 5000)
+    assert region.pixels.shape == (2500, 2500)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64, bool])
 @pytest.mark.parametrize("average", [(1, 1), (2, 3), (4, 2)])
 def test_averages_are_those_of_the_whole(monkeypatch, dtype, average):

@@ -225,13 +225,19 @@ def ask(
         found = {**answer.to_dict(), "measured": [one.to_dict() for one in sizes]}
         print(json.dumps(found if measured else answer.to_dict(), ensure_ascii=False))
     else:
-        print("\n".join([_answer_text(answer), *(one.summary() for one in sizes)]))
+        print("\n".join([_answer_text(answer), *_sizes_text(sizes)]))
 
 
 def _sizes(answer: Answer) -> list[Measurement]:
     from .measuring.measurement import measure
 
     return [measure(answer, index) for index in range(len(answer.regions))]
+
+
+def _sizes_text(sizes: list[Measurement]) -> list[str]:
+    from .measuring.wording import summary_of
+
+    return [summary_of(sizes)] if sizes else []
 
 
 @app.command()

@@ -39,9 +39,10 @@ def one_line(error: BaseException) -> str:
     Returns
     -------
     str
-        The name of its kind where it says nothing.
+        With the name of its kind where it says nothing, or no more than a number.
     """
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if any(map(str.isalpha, text)) else f"{type(error).__name__} {text}".rstrip()
 
 
 class Cancelled(Exception):  # noqa: N818 - a decision of the user, not an error

@@ -9,6 +9,9 @@ __all__ = ["in_metres", "readable_length"]
 
 _STEPS = ("pm", "nm", "µm", "mm", "m")
 
+_NO_LENGTHS = frozenset(("px", "pixel", "pixels", "point", "points", "dot", "dots"))
+"""Of pictures; pint takes some for lengths on paper."""
+
 
 def readable_length(*values: float, unit: str, digits: int = 3) -> str:
     """Write lengths in the unit that reads best, ``"1.12 × 0.84 µm"``.
@@ -42,6 +45,8 @@ def _plain(value: float, digits: int) -> str:
 @lru_cache(maxsize=64)
 def in_metres(unit: str) -> float | None:
     """Return how many metres a unit is; None where it is no length."""
+    if unit in _NO_LENGTHS:
+        return None
     registry = _registry()
     try:
         return float(registry.Quantity(1, unit).to("m").magnitude)

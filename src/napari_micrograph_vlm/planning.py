@@ -89,11 +89,7 @@ def _regions_of_file(path: Path, region: Any, *, include_bar: bool) -> list[Regi
         include_bar=include_bar,
         levels=file.levels,
         source=file.name,
-        pixel_size=file.pixel_size,
-        unit=file.unit,
-        instrument=file.instrument if file.instrument.to_dict() else None,
-        scale_from=file.scale_from,
-        scale_error=file.scale_error,
+        **file.told,
     )
     return [cutout.read() for cutout in cutouts]
 

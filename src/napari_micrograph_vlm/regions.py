@@ -123,7 +123,7 @@ class Region:
         return self.pixels.ndim == 3
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the pixels, ready for JSON."""
+        """Return everything but the pixels and the maker's own words, ready for JSON."""
         return {
             "source": self.source,
             "box": list(self.box),
@@ -132,6 +132,8 @@ class Region:
             "plane": list(self.placement.plane) if self.placement else [],
             **({"label": self.label} if self.label else {}),
             **({"scale_from": self.scale_from} if self.scale_from else {}),
+            **({} if self.scale_error is None else {"scale_error": float(self.scale_error)}),
+            **({} if self.instrument is None else {"instrument": self.instrument.to_dict()}),
         }
 
 

@@ -2,7 +2,8 @@
 
 A model never sees more than a few thousand pixels along a side. So a region larger than that is
 read from a smaller level of its pyramid where there is one, else with a stride, and the samples
-are averaged until they take little memory. How large the whole image is never matters.
+are averaged until they take little memory; along rows and columns alike, so that nothing is
+squeezed. How large the whole image is never matters.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ LONGEST = 1536
 """Pixels on a region's longest side that are enough for any model."""
 
 MOST_PIXELS = 4096
-"""A side longer than this is read with a stride, so that 4096 to 8191 samples remain."""
+"""A side longer than this is read with a stride, so that 4096 to 8191 samples remain of it."""
+
+FEWEST = 32
+"""Samples that are left of a narrow strip at least, though its length is reduced by more."""
 
 MOST_VALUES = 20_000_000
 """More samples than this, colours counted, are averaged: each costs several bytes on its way."""
@@ -84,7 +88,7 @@ def level_window(
     longest : int
         The coarsest level is read that leaves this many pixels on the longest side.
     most : int
-        A side longer than this is read with a stride.
+        Where a side is longer than this, both are read with a stride.
     channels : int
         Values of one pixel.
     within : Box, optional
@@ -93,7 +97,7 @@ def level_window(
     sides = np.array([window[2] - window[0], window[3] - window[1]], float)
     left = (sides / factors).max(axis=1)
     level = int(np.flatnonzero(left >= min(longest, sides.max()) - 1e-6).max())
-    starts, counts, strides = [], [], []
+    starts, counts = [], []
     for side in (0, 1):
         factor, size = factors[level, side], int(shapes[level][side])
         start = min(int(np.floor(window[side] / factor + 1e-6)), size - 1)
@@ -104,13 +108,13 @@ def level_window(
             start, stop = max(start, first), min(stop, last)
         starts.append(start)
         counts.append(stop - start)
-        strides.append(max((stop - start) // most, 1))
-    average = [1, 1]
-    while True:
-        left_over = [counts[i] // (strides[i] * average[i]) for i in (0, 1)]
+    strides = [min(max(max(counts) // most, 1), max(count // FEWEST, 1)) for count in counts]
+    samples = [count // stride for count, stride in zip(counts, strides, strict=True)]
+    for each in range(1, max(samples) + 1):
+        average = [min(each, max(count // FEWEST, 1)) for count in samples]
+        left_over = [count // part for count, part in zip(samples, average, strict=True)]
         if left_over[0] * left_over[1] * channels <= MOST_VALUES:
             break
-        average[int(left_over[1] > left_over[0])] += 1
     slices, low, high = [], [], []
     for side in (0, 1):
         start, stride = starts[side], strides[side]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from barred import BAR, barred
 from fakes import FakeModel
 from napari_micrograph_vlm.errors import Cancelled, RegionError, SourceError
 from napari_micrograph_vlm.finding.candidates import SimilarityMap, candidates_of
@@ -230,6 +231,17 @@ def test_a_folder_passes_over_what_is_no_picture(tmp_path):
     assert "empty" in folder.skipped[0]
     with pytest.raises(SourceError, match="no TIFF, PNG or JPEG"):
         fields_of(tmp_path / "deep" / "..").__class__(tmp_path / "nothing")
+
+
+def test_an_information_bar_does_not_change_the_contrast_of_the_picture():
+    picture = barred((300, 400)).astype(np.uint16)
+    picture[:-BAR] += 10_000
+    picture[-BAR:] *= 257  # black and white of 16 bit
+    field, bare = field_of(picture), field_of(picture[:-BAR])
+    assert field.shape == bare.shape
+    box = (0, 0, 100, 100)
+    low, high = field.cut(box).contrast_limits
+    assert (low, high) == pytest.approx(bare.cut(box).contrast_limits, abs=2)
 
 
 def test_every_page_and_plane_is_a_field(tmp_path):

@@ -1,5 +1,6 @@
 """One window of a stack in several of its frames."""
 
+import weakref
 from dataclasses import replace
 from threading import Event
 
@@ -98,3 +99,36 @@ def test_a_level_of_a_pyramid_may_have_fewer_frames():
     first = of_stack(stack((8, 40, 50)), frames=[0])[0]
     small = replace(first, array=stack((4, 40, 50)))
     assert [one.index[0] for one in along_axis(small, 0, [0, 2, 7])] == [0, 1, 3]
+
+
+def test_a_frame_that_is_not_there_is_told():
+    first = of_stack(stack(), frames=[0])[0]
+    for frame in (9, -1):
+        with pytest.raises(RegionError, match=f"no frame {frame}; the stack has frames 0 to 8"):
+            along_axis(first, 0, [frame])
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_large_frames_are_made_small_before_the_next_is_read(transpose):
+    kept, alive = [], []
+
+    class Watched(Counting):
+        def __getitem__(self, index):
+            found = self.array[index].copy()
+            kept.append(weakref.ref(found))
+            alive.append(sum(one() is not None for one in kept))
+            return found
+
+    array = Watched(stack((3, 101, 203), np.float32))
+    array.array[0, 0, :2] = np.nan, np.inf
+    cutouts = of_stack(array, frames=[0, 1, 2])
+    if transpose:
+        cutouts = [replace(one, transpose=True, box=(0, 0, 203, 101)) for one in cutouts]
+    regions = read_frames(cutouts, longest=60)
+    assert max(alive) == 1
+    assert regions[1].box == ((0, 0, 200, 100) if transpose else (0, 0, 100, 200))
+    first = regions[0].pixels.T if transpose else regions[0].pixels
+    means = array.array[0, :100, :200].reshape(25, 4, 50, 4)
+    means = np.nanmean(np.where(np.isfinite(means), means, np.nan), (1, 3))
+    low, high = np.percentile(array.array[np.isfinite(array.array)], (0.2, 99.8))
+    np.testing.assert_allclose(first, np.clip((means - low) / (high - low), 0, 1), atol=0.01)

@@ -50,6 +50,13 @@ def test_an_axis_is_named_or_numbered():
         cutouts_of_array(STACK, None, 3, 7)
 
 
+def test_an_axis_is_counted_from_the_last_before_rows_and_columns():
+    answer = ask(STACK, "Does it grow?", None, FakeModel(), frames=3, axis=-1)
+    assert planes(answer) == [(0,), (5,), (9,)]
+    with pytest.raises(RegionError, match="no axis -2 of frames; choose 0 to 0"):
+        cutouts_of_array(STACK, None, 3, -2)
+
+
 def test_the_information_bar_of_the_first_frame_is_left_out_of_all():
     from napari_micrograph_vlm.readers.picture_area import PictureArea
 

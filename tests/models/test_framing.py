@@ -17,6 +17,7 @@ from napari_micrograph_vlm.frames import of_stack, read_frames
 from napari_micrograph_vlm.frames.cutouts import are_frames
 from napari_micrograph_vlm.models.framing import FramesModel, framed
 from napari_micrograph_vlm.models.reasoning import ReasonedModel
+from napari_micrograph_vlm.models.student.physical import Expander, NoScale, Scale, plain, scale_of
 from napari_micrograph_vlm.results import Question
 
 TEXT = "Which frame shows the longest crack?"
@@ -139,6 +140,28 @@ def test_the_student_compares_two_frames_and_gets_a_sheet_of_more():
         )
         check(answer, regions)
         assert answer.text == "".join(told).strip()
+
+
+def test_the_size_of_a_sheet_is_never_given_as_that_of_an_object():
+    regions = tuple(replace(one, pixel_size=(5.0, 5.0), unit="nm") for one in frames(5))
+    seen = []
+
+    class Untaught(FakeModel):
+        reasons = False
+
+        def ask(self, question, **options):
+            seen.append(question)
+            return super().ask(question, **options)
+
+    answer = framed(Untaught(), regions).ask(Question("How long is the crack in nm?", regions))
+    assert answer.regions == regions
+    (given,) = seen
+    assert given.text == answer.question
+    assert scale_of(given.regions) is NoScale.SHEET
+    told = Expander(scale_of(given.regions), given.text).push("about 60 % of the picture")
+    assert told == f"about 60 % of the picture{NoScale.SHEET}"
+    assert plain(told) == "about 60 % of the picture"
+    assert isinstance(scale_of(regions), Scale)
 
 
 def test_more_frames_than_a_model_takes_are_put_on_a_sheet(qwen):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.readers import read_pictures
@@ -26,3 +27,16 @@ def test_each_detector_of_a_file_has_its_own_pixels(tmp_path):
     renamed = replace(region, source="my layer")
     with pytest.raises(SourceError, match=r"Open a\.emd in napari to see"):
         pixels_of_file(path, renamed, region.pixels.shape, None)
+
+
+def test_each_image_of_a_tiff_has_its_own_pixels(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        for pixels in (GREY, (255 - GREY)[:, ::-1].astype(np.uint16)):
+            writer.write(pixels, metadata={"axes": "YX"})
+    files = read_pictures(path)
+    assert len(files) == 2
+    for file in files:
+        region = Cutout.of_array(file.array, (2, 3, 30, 40), source=file.name).read()
+        again = pixels_of_file(path, region, region.pixels.shape, None)
+        np.testing.assert_allclose(again, region.pixels)

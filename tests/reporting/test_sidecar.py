@@ -19,6 +19,7 @@ from fakes import FakeModel
 from napari_micrograph_vlm.errors import MicrographError, SourceError
 from napari_micrograph_vlm.labelling.label_sets import label_set_of
 from napari_micrograph_vlm.labelling.learning import Learnt
+from napari_micrograph_vlm.readers.metadata import Instrument
 from napari_micrograph_vlm.regions import Cutout, Placement, Region
 from napari_micrograph_vlm.reporting import image_facts as facts_of
 from napari_micrograph_vlm.reporting.sidecar import VERSION, Sidecar
@@ -107,6 +108,41 @@ def test_an_answer_reads_back_equal(image):
     same_maps(found.steps[0].attention, given.steps[0].attention)
     same_regions(found.regions, given.regions)
     assert kept.changed == ""
+
+
+def test_instrument_and_scale_read_back(image):
+    zeiss = Instrument("Zeiss", voltage_kv=5.0, date="2025-06-07", raw={"AP_X": 1})
+    known = replace(
+        region(image),
+        instrument=zeiss,
+        pixel_size=(2.0, 2.0),
+        unit="nm",
+        scale_from="the scale bar",
+        scale_error=0.02,
+        left_out=(40, 10, 64, 70),
+    )
+    beside = Sidecar(image)
+    key = beside.keep(answer(known, region(image)))
+    found, plain = beside.read(key).result.regions
+    assert found.instrument.to_dict() == zeiss.to_dict()
+    assert (found.scale_from, found.scale_error) == ("the scale bar", 0.02)
+    assert found.left_out == known.left_out
+    assert (plain.instrument, plain.scale_from, plain.scale_error) == (None, "", None)
+    assert found.to_dict() == known.to_dict()
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.instrument, again.scale_error) == (found.instrument, 0.02)
+
+
+def test_what_was_kept_before_scales_had_an_error_is_read(image):
+    beside = Sidecar(image)
+    key = beside.keep(answer(replace(region(image), scale_error=0.02, scale_from="the file")))
+    path = beside.folder / "results" / f"{key}.json"
+    entry = json.loads(path.read_text())
+    for name in ("instrument", "scale_from", "scale_error", "left_out"):
+        del entry["result"]["regions"][0][name]
+    path.write_text(json.dumps(entry))
+    (found,) = beside.read(key).result.regions
+    assert (found.instrument, found.scale_from, found.scale_error) == (None, "", None)
 
 
 def test_a_classification_reads_back_equal(image):

@@ -48,7 +48,8 @@ def test_a_run_killed_in_the_middle_of_a_write_leaves_none_of_it(tmp_path):
     # Statements of the first write: BEGIN, then the finding and the maps of one item.
     assert go_and_be_killed(path, told, 9, None) == -signal.SIGKILL
     before = keys_in(path)
-    assert len(before) == told.read_text().count("\n")
+    # What is on the disk may not have been told yet; the other way round it would be lost.
+    assert told.read_text().count("\n") <= len(before)
     with sqlite3.connect(path) as connection:
         maps = connection.execute("SELECT count(*) FROM maps").fetchone()[0]
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

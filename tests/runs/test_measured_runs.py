@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from math import isnan
+from threading import Event
 
 import numpy as np
 import pytest
 
 import napari_micrograph_vlm
 from fakes import FakeModel
+from napari_micrograph_vlm.errors import Cancelled
+from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.reporting.columns import SIZES
 from napari_micrograph_vlm.reporting.rows import item_row
 from napari_micrograph_vlm.reporting.table import frame_of, read_table, write_table
+from napari_micrograph_vlm.results import Question
 from napari_micrograph_vlm.runs.findings import Said, Sizes
 from napari_micrograph_vlm.runs.items import Task
 from napari_micrograph_vlm.runs.journal import Journal
 from napari_micrograph_vlm.runs.journal_rows import COLUMNS, finding_of_row, row_of
+from napari_micrograph_vlm.runs.measured import sizes_of
 from runs.making import finding, run, save, task
 
 SIZED = Sizes("crack", 2, 0.05, 60.0, 6.0, 20.5, 0.4, "otsu")
@@ -62,14 +67,39 @@ def test_a_class_is_measured_where_nothing_is_asked(lot):
     assert table["object"].tolist() == ["crack"]
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [{"labels": ["no defect", "pore"]}, {"questions": "Is there a crack?"}],
-)
-def test_where_nothing_was_found_nothing_is_measured(lot, asked):
-    table = napari_micrograph_vlm.batch(lot, **asked, model=FakeModel("No."), measure=True)
+def test_where_the_class_says_nothing_nothing_is_measured(lot):
+    table = napari_micrograph_vlm.batch(
+        lot, ["no defect", "pore"], model=FakeModel("No."), measure=True
+    )
     assert table["object"].tolist() == [""]
     assert table["objects"].isna().all()
+
+
+def test_an_answer_that_there_is_none_is_a_count_of_zero(lot):
+    table = napari_micrograph_vlm.batch(
+        lot, questions="Is there a crack?", model=FakeModel("No."), measure=True
+    )
+    assert table["object"].tolist() == ["crack"]
+    assert table["objects"].tolist() == [0]
+
+
+def test_a_no_that_tells_of_a_defect_is_measured(lot):
+    table = napari_micrograph_vlm.batch(
+        lot,
+        questions="Is the film intact?",
+        model=FakeModel("No, a crack runs across it."),
+        measure=True,
+    )
+    assert table["object"].tolist() == ["crack"]
+    assert table["objects"].tolist()[0] >= 1
+
+
+def test_a_run_that_is_stopped_stops_measuring():
+    stopped = Event()
+    stopped.set()
+    about = FakeModel("a crack").ask(Question("Where?", (Region(crack() / 255, (0, 0, 60, 60)),)))
+    with pytest.raises(Cancelled):
+        sizes_of(None, [about], cancel=stopped)
 
 
 def test_sizes_cost_nothing_where_nobody_wants_them(lot, monkeypatch):

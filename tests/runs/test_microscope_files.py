@@ -9,9 +9,11 @@ import pytest
 import tifffile
 
 from napari_micrograph_vlm.api import plan_of
+from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.finding.fields import fields_of
 from napari_micrograph_vlm.runs.choosing import source_of
 from napari_micrograph_vlm.runs.folder_source import FolderSource
+from napari_micrograph_vlm.runs.pages import PagesOfTiff, like_first
 from napari_micrograph_vlm.runs.stack_source import StackSource
 from napari_micrograph_vlm.runs.tiles import Tiles
 from readers.making_files import (
@@ -75,6 +77,25 @@ def test_tiles_of_microscope_files(folder):
     assert all(source.read(item).instrument is None for item in items)
 
 
+def test_pictures_of_one_file_may_differ_in_size(tmp_path):
+    wide = np.tile(GREY, (1, 4)).astype(np.uint16)
+    path = write_velox(tmp_path / "a.emd", {"HAADF": STACK[:2], "BF": wide})
+    source = FolderSource(tmp_path, tiles=Tiles(40, overlap=0))
+    boxes: dict[tuple[int, ...], list[int]] = {}
+    for item in source.items():
+        assert source.read(item).box == item.box
+        boxes.setdefault(item.plane, []).append(item.box[3])
+    assert {plane: max(right) for plane, right in boxes.items()} == {(0,): 60, (1,): 60, (2,): 240}
+    assert like_first(path) == 2
+    pages = PagesOfTiff(path, (3, *GREY.shape), STACK.dtype)
+    np.testing.assert_array_equal(pages[1], STACK[1])
+    with pytest.raises(SourceError, match=r"Picture 2 of .* is 40 x 240 pixels, the first 40 x 60"):
+        pages[2]
+    unlike = write_velox(tmp_path / "b.emd", {"HAADF": STACK[0], "BF": wide})
+    with pytest.raises(SourceError, match="differ in size"):
+        plan_of(unlike, None, 2)()
+
+
 def test_one_file_of_several_planes_is_gone_through(folder):
     items = list(source_of(folder / "c.mrc").items())
     assert [item.plane for item in items] == [(0,), (1,), (2,)]
@@ -107,3 +128,20 @@ def test_every_plane_is_looked_through(folder):
     fields = list(fields_of(folder / "c.mrc"))
     assert [field.plane for field in fields] == [(0,), (1,), (2,)]
     assert fields[0].cut((0, 0, 20, 20)).scale_from == "the file"
+
+
+def test_slices_of_an_ome_zarr_have_its_scale_whatever_its_array_is_called(tmp_path):
+    zarr = pytest.importorskip("zarr", minversion="3", reason="zarr 3")
+    data = np.stack([STACK, STACK])
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("full", data=data[:1, None], chunks=(1, 1, 1, 40, 50))
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "tczyx"]
+    scale = [{"type": "scale", "scale": [1, 1, 5, 2, 3]}]
+    datasets = [{"path": "full", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    for source in (StackSource(tmp_path / "a.zarr"), source_of(tmp_path / "a.zarr")):
+        assert (source.pixel_size, source.unit) == ((2.0, 3.0), "nm")
+    source = StackSource(tmp_path / "a.zarr")
+    travelled = pickle.loads(pickle.dumps(source))
+    regions = [travelled.read(item) for item in travelled.items()]
+    assert [region.shape for region in regions] == [STACK.shape[1:]] * len(STACK)

@@ -181,6 +181,21 @@ def test_follow_up_passes_the_conversation(user):
     assert it.view.history.count() == 6
 
 
+def test_a_model_of_short_answers_follows_up_only_when_told_to(user):
+    model = FakeModel()
+    model.reasons = False
+    it = user(model)
+    it.ask_and_wait("How large is the crack?")
+    assert it.view.follow_up.isEnabled()
+    assert not it.view.follow_up.isChecked()
+    it.ask_and_wait("Is there a crack?")
+    assert model.questions[-1].turns == ()
+    it.view.follow_up.click()
+    it.ask_and_wait("And where?")
+    it.ask_and_wait("And how large?")
+    assert [len(question.turns) for question in model.questions] == [0, 0, 1, 2]
+
+
 def test_a_new_region_starts_a_new_conversation_unless_kept(user):
     it = user()
     it.ask_and_wait("What is this?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from ask_panel import AskPanel
 from napari.components import ViewerModel
 
@@ -208,3 +209,36 @@ def test_the_panel_leaves_out_the_bar_and_proposes_the_pixel_size(make_napari_vi
 
     thumbnail.include_bar.click()
     panel.until(lambda: not thumbnail.picture.bands and "× 160" in thumbnail.size_label.text())
+
+
+def test_the_pixel_size_is_read_from_the_file_that_napari_opened(
+    make_napari_viewer, qtbot, tmp_path
+):
+    scan = "[Beam]\r\nHV=15000\r\n[Scan]\r\nPixelWidth=1.5e-09\r\nPixelHeight=1.5e-09\r\n"
+    pixels = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=[(34682, "s", 0, scan, True)])
+    tifffile.imwrite(tmp_path / "none.tif", pixels)
+    panel = AskPanel(make_napari_viewer(), qtbot, FakeModel())
+    viewer, row = panel.viewer, panel.view.thumbnail.scale_row
+
+    def offered():
+        return row.isVisibleTo(panel.view) and row.file.isVisibleTo(row)
+
+    viewer.layers.clear()
+    (image,) = viewer.open(str(tmp_path / "a.tif"), plugin="napari")
+    panel.until(offered)
+    panel.click(row.file)
+    panel.until(lambda: has_scale(image) and row.undo.isVisibleTo(row))
+    assert "1.5 nm per pixel, from the file" in row.result.text()
+    assert image.scale[0] == pytest.approx(1.5)
+    assert image.metadata["instrument"]["voltage_kv"] == 15.0
+    panel.click(row.undo)
+    panel.until(offered)
+    assert "instrument" not in image.metadata
+
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "none.tif"), plugin="napari")
+    panel.until(offered)
+    panel.click(row.file)
+    panel.until(lambda: "none.tif does not say" in row.result.text())
+    assert not row.file.isVisibleTo(row)

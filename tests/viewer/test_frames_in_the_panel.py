@@ -79,7 +79,7 @@ def test_frames_are_sent_shown_in_their_slices_and_gone_to(user):
     assert it.view.frames.isVisibleTo(it.view)
     it.choose("named", "2, 5-6, 11")
     it.rest()
-    assert it.view.thumbnail.size_label.text().startswith("4 frames on one sheet\n60 × 48 pixels")
+    assert it.view.thumbnail.size_label.text() == "4 frames on one sheet\n60 × 48 pixels each"
     it.ask()
     (question,) = it.model.questions
     assert len(question.regions) == 1  # the fake takes one picture at a time

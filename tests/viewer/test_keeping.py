@@ -129,7 +129,9 @@ def test_keeping_writes_what_was_said_and_what_is_said_next(session, path):
 
 
 def test_answers_come_back_with_their_regions_and_overlays(session, path):
-    before = session(scale=(2, 2))
+    before = session(scale=(2, 2), units=("nm", "nm"))
+    told = {"instrument": {"maker": "Zeiss"}, "scale_from": "the scale bar", "scale_error": 0.02}
+    before.image.metadata = {**before.image.metadata, **told}
     shapes = before.draw(BOX, SLANTED)
     before.view.keep.setChecked(True)
     before.ask("What is the slanted one?")
@@ -138,7 +140,7 @@ def test_answers_come_back_with_their_regions_and_overlays(session, path):
     boxes = [entry.answer.regions[0] for entry in before.handler.entries]
     overlay = np.array(before.overlay.data), before.overlay.translate.copy()
 
-    after = session(scale=(2, 2))
+    after = session(scale=(2, 2), units=("nm", "nm"))
     assert after.view.earlier.text == "This image has 2 earlier answers"
     after.click(after.view.earlier.show_them)
     assert after.view.earlier.text == ""
@@ -156,6 +158,9 @@ def test_answers_come_back_with_their_regions_and_overlays(session, path):
     for entry, region in zip(after.handler.entries, boxes, strict=True):
         again = entry.answer.regions[0]
         assert again.box == region.box
+        assert again.scale_error == region.scale_error == 0.02
+        assert again.scale_from == region.scale_from == "the scale bar"
+        assert again.instrument.to_dict() == region.instrument.to_dict() == {"maker": "Zeiss"}
         np.testing.assert_allclose(again.pixels, region.pixels, atol=1e-3)
         if region.mask is None:
             assert again.mask is None

@@ -50,19 +50,34 @@ def test_napari_opens_files_of_microscopes_and_asks_nobody(
     assert layer.metadata["scale_from"] == "the file"
 
 
+def test_a_damaged_file_dropped_on_the_window_is_explained(
+    our_plugin, make_napari_viewer, tmp_path
+):
+    (tmp_path / "a.mrc").touch()
+    viewer = make_napari_viewer()
+    assert viewer.open(str(tmp_path / "a.mrc"), plugin=None) == []
+    assert "a.mrc is empty" in notification_manager.records[-1].message
+
+
 def test_commands_open_files_and_folders_and_say_what_is_wrong(make_napari_viewer, tmp_path, qtbot):
     for number in (1, 2):
         tifffile.imwrite(tmp_path / f"{number}.tif", GREY + number)
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    for name in ("bad.png", "worse.png"):
+        (tmp_path / name).write_bytes(b"no picture")
     viewer = make_napari_viewer()
-    chosen = [str(tmp_path / "bad.png"), str(tmp_path / "1.tif")], ""
+    chosen = [str(tmp_path / name) for name in ("bad.png", "1.tif", "worse.png")], ""
     with patch.object(QFileDialog, "getOpenFileNames", return_value=chosen) as dialog:
         module.open_micrograph(viewer)
     assert "*.dm3" in dialog.call_args.args[3]
     qtbot.waitUntil(lambda: len(viewer.layers) == 1)
     np.testing.assert_array_equal(viewer.layers[0].data, GREY + 1)
-    assert "bad.png is not a picture" in notification_manager.records[-1].message
-    (tmp_path / "bad.png").unlink()
+    assert viewer.layers[0].source.path == str(tmp_path / "1.tif")
+    message = notification_manager.records[-1].message
+    assert message.startswith("2 of 3 could not be opened:")
+    assert "bad.png is not a picture" in message
+    assert "worse.png is not a picture" in message
+    for name in ("bad.png", "worse.png"):
+        (tmp_path / name).unlink()
     with patch.object(QFileDialog, "getExistingDirectory", return_value=str(tmp_path)):
         module.open_folder(viewer)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)

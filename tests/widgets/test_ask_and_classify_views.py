@@ -1,10 +1,13 @@
 """Views without viewer or model: what they show and what they say."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_micrograph_vlm.readers.scale_proposal import ScaleProposal
 from napari_micrograph_vlm.widgets.answer_text import AnswerText
 from napari_micrograph_vlm.widgets.ask_view import AskView
 from napari_micrograph_vlm.widgets.bars import Bars
@@ -15,6 +18,7 @@ from napari_micrograph_vlm.widgets.message_bar import MessageBar
 from napari_micrograph_vlm.widgets.panel import PlainLabel, button, plain_tip
 from napari_micrograph_vlm.widgets.question_box import QuestionBox
 from napari_micrograph_vlm.widgets.region_picker import RegionPicker
+from napari_micrograph_vlm.widgets.scale_bar_row import ScaleBarRow
 from napari_micrograph_vlm.widgets.thumbnail import Thumbnail
 
 pytestmark = pytest.mark.gui
@@ -234,3 +238,46 @@ def test_a_question_that_something_else_replaces_counts_as_refused(shown, replac
     bar.ask("May pixels go there?", "Send", "Do not send", told.append)
     bar.yes.click()
     assert told == [False, True]
+
+
+@pytest.mark.parametrize(("typed", "length"), [("0,5", 0.5), ("0.5", 0.5), ("1,25", 1.25)])
+def test_both_decimal_marks_are_taken_for_the_length_of_a_scale_bar(shown, qtbot, typed, length):
+    row = shown(ScaleBarRow())
+    row.show_proposal(ScaleProposal("Scale bar", 50.0))
+    assert not row.use.isEnabled()
+    row.length.selectAll()
+    qtbot.keyClicks(row.length, typed)
+    assert row.length.value() == length
+    row.length.interpretText()
+    assert row.proposal.pixel_size_nm == pytest.approx(length / 50)
+    assert row.use.isEnabled()
+
+
+def test_a_pixel_size_that_no_microscope_gives_cannot_be_used(shown):
+    row = shown(ScaleBarRow())
+    row.set_sources(file=False, text=False)
+    row.show_proposal(ScaleProposal("Scale bar", 37.0, None, "mm", error=0.027))
+    assert "extra “ocr”" in row.result.text()
+    row.length.setValue(1e6)
+    assert not row.use.isEnabled()
+    assert "no microscope gives" in row.result.text()
+    row.length.setValue(20)
+    assert row.use.isEnabled()
+    assert row.result.text().endswith("(±\u00a02.7\u00a0%)")
+
+
+def test_no_lines_cut_a_sheet_of_frames(shown):
+    thumbnail = shown(Thumbnail())
+    white = np.full((10, 10, 3), 255, np.uint8)
+    edges = [0, 0.31, 0.64, 1]
+    sides = list(pairwise(edges))
+    tiles = [(white, (y0, x0, y1, x1)) for y0, y1 in sides for x0, x1 in sides]
+
+    def darkest():
+        picture = thumbnail.picture.grab().toImage()
+        return min(picture.pixelColor(i, 75).lightness() for i in range(5, picture.width() - 5))
+
+    thumbnail.show_tiles(tiles, (100, 100), "", "")
+    assert darkest() < 250
+    thumbnail.show_tiles(tiles, (100, 100), "", "", seams=False)
+    assert darkest() == 255

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import SourceError
-from ..readers.micrograph import drop_equal_channels, one_line
+from ..errors import SourceError, one_line
+from ..readers.micrograph import drop_equal_channels
 
 __all__ = ["read_mask"]
 

@@ -101,13 +101,14 @@ def field_of(
         If it is no 2-D picture.
     """
     whole = Cutout.of_array(array, source=name, pixel_size=pixel_size, unit=unit, **told)
-    whole = replace(whole, contrast_limits=_limits(array))
+    area = find_area(array)
+    inside = (0, 0, *array.shape[:2]) if area is None else area.box
+    whole = replace(whole, contrast_limits=_limits(array, inside))
 
     def cut(box: Box) -> Cutout:
         y0, x0, y1, x1 = box
         return replace(whole, index=(slice(y0, y1), slice(x0, x1)), box=box, average=(1, 1))
 
-    area = find_area(array)
     # Rows are counted from above, so only a bar below can go.
     below = area is not None and area.box[:2] == (0, 0)
     height, width = area.box[2:] if area is not None and below else array.shape[:2]
@@ -240,30 +241,31 @@ def _planes_of(array: Any) -> list[Field]:
 
 def field_of_file(path: Path, page: int | None = None) -> Field:
     """Return one page of a file; None: the first, of a file that may have others."""
-    from ..runs.pages import place_told, read_page
+    from ..runs.pages import read_page
 
     file = read_page(path, page or 0)
     known = path.stat()
     found = field_of(
         file.array,
         file.name,
-        **place_told(file),
+        **file.told,
         path=file.path,
         key=(str(path.resolve()), known.st_mtime_ns, known.st_size, page or 0),
     )
     return found if page is None else replace(found, plane=(page,))
 
 
-def _limits(array: Any) -> tuple[float, float] | None:
-    """Contrast limits from nine patches: a lazy array is never read as a whole."""
+def _limits(array: Any, inside: Box) -> tuple[float, float] | None:
+    """Contrast limits from nine patches of a box: a lazy array is never read as a whole."""
     dtype = np.dtype(array.dtype)
     if dtype in (np.dtype(np.uint8), np.dtype(bool)):
         return None
     starts: list[Sequence[int]] = [
-        sorted({0, max(n // 2 - _PATCH // 2, 0), max(n - _PATCH, 0)}) for n in array.shape[:2]
+        sorted({low, max((low + high - _PATCH) // 2, low), max(high - _PATCH, low)})
+        for low, high in zip(inside[:2], inside[2:], strict=True)
     ]
     patches = [
-        np.asarray(array[y : y + _PATCH, x : x + _PATCH]).ravel()
+        np.asarray(array[y : min(y + _PATCH, inside[2]), x : min(x + _PATCH, inside[3])]).ravel()
         for y in starts[0]
         for x in starts[1]
     ]

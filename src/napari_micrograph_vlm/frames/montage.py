@@ -14,7 +14,10 @@ from ..regions import Box, Region
 from ..results import AttentionMap
 from .cutouts import reduced
 
-__all__ = ["Montage", "layout_of", "montage_of"]
+__all__ = ["SHEET", "Montage", "layout_of", "montage_of"]
+
+SHEET = "a sheet of frames"
+"""What a sheet says its scale is from: no length of it is one of the sample."""
 
 LONGEST = 3072
 """Pixels on a sheet's longest side; more than any model is given."""

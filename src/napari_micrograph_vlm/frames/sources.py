@@ -12,7 +12,7 @@ from ..errors import RegionError, SourceError
 from ..readers.planes import plane_of
 from ..regions import Cutout
 from .choosing import Frames, frames_wanted
-from .cutouts import of_stack
+from .cutouts import axes_of_frames, of_stack
 
 __all__ = ["axis_of", "cutouts_of_array", "cutouts_of_file"]
 
@@ -41,7 +41,8 @@ def cutouts_of_array(
     frames : int, str or sequence of int
         As in :data:`.choosing.Frames`.
     axis : int, optional
-        The axis that the frames lie along; the first by default.
+        The axis that the frames lie along, of those before rows and columns; the first by
+        default.
     area_of : callable, optional
         Looks for the information bar in the first of the frames, to be left out of all.
     **place
@@ -54,17 +55,13 @@ def cutouts_of_array(
     QuestionError
         If the frames are not there, or too many.
     """
-    shape = np.shape(array)
-    along = axis_of(axis, tuple(place.pop("axis_names", ())))
-    if not -len(shape) <= along < len(shape):
-        raise RegionError(f"The array has no axis {axis}; it has {len(shape)} axes.")
-    wanted = frames_wanted(frames, int(shape[along]))
+    shape = tuple(int(n) for n in np.shape(array))
+    given = axis_of(axis, tuple(place.pop("axis_names", ())))
+    outer, along = axes_of_frames(shape, given, place.get("rgb"))
+    wanted = frames_wanted(frames, shape[along])
     if area_of is not None:
-        rgb = place.get("rgb")
-        outer = len(shape) - 2 - (len(shape) > 3 and shape[-1] in (3, 4) if rgb is None else rgb)
-        if 0 <= along < outer:  # else it is no stack, which is told below
-            first = tuple(wanted[0] if i == along else 0 for i in range(outer))
-            place["area"] = area_of(plane_of(array, first))
+        first = tuple(wanted[0] if i == along else 0 for i in range(outer))
+        place["area"] = area_of(plane_of(array, first))
     return of_stack(array, region, axis=along, frames=wanted, **place)
 
 
@@ -129,11 +126,7 @@ def cutouts_of_file(
         axis_name=names[along] if names else "frame",
         levels=levels,
         source=file.name,
-        pixel_size=file.pixel_size,
-        unit=file.unit,
-        instrument=file.instrument if file.instrument.to_dict() else None,
-        scale_from=file.scale_from,
-        scale_error=file.scale_error,
+        **file.told,
     )
 
 
@@ -155,11 +148,16 @@ def _pages(path: Path, file: Any) -> Any:
     Raises
     ------
     SourceError
-        If there is only one.
+        If there is only one, or the second is of another size.
     """
-    from ..runs.pages import PagesOfTiff, page_count
+    from ..runs.pages import PagesOfTiff, like_first
 
-    count = page_count(path)
+    count = like_first(path)
+    if count < 2 < file.pages + 1:
+        raise SourceError(
+            f"The pictures of {path.name} differ in size, so they are no frames of one stack; "
+            "ask without frames."
+        )
     if count < 2:
         raise SourceError(f"{path.name} holds one picture and no frames; ask without frames.")
     return PagesOfTiff(path, (count, *np.shape(file.array)), np.dtype(file.array.dtype))

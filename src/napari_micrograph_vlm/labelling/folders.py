@@ -145,7 +145,7 @@ def learn_from(
 
 def _read(path: Path) -> Region:
     from ..readers.picture_area import find_area
-    from ..runs.pages import place_told, read_page
+    from ..runs.pages import read_page
 
     file = read_page(path)
     return Cutout.of_array(
@@ -153,5 +153,5 @@ def _read(path: Path) -> Region:
         levels=file.levels,
         area=find_area(file.array),
         source=str(path),
-        **place_told(file),
+        **file.told,
     ).read()

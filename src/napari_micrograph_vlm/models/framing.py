@@ -108,7 +108,7 @@ class FramesModel(WrappedModel):
         """Return what the model is asked, and the sheet that it is asked about."""
         if len(question.regions) < 2 or not as_sheet(self.model, len(question.regions)):
             return replace(question, tiled=False), None
-        from ..frames.montage import montage_of
+        from ..frames.montage import SHEET, montage_of
 
         montage = montage_of(question.regions)
         text, sheet = question.text, montage.region
@@ -116,8 +116,8 @@ class FramesModel(WrappedModel):
             # A model of a few words has never read of sheets, and would lose the question.
             told = told_to(self.model, question.regions).replace("Each picture", "Each frame", 1)
             text = " ".join(filter(None, (f"{text.strip()}\n\n{explanation(montage)}", told)))
-            # What is known of a frame would be said of the sheet, which is larger.
-            sheet = replace(sheet, pixel_size=None, unit="pixel", instrument=None)
+        # What is known of a frame would be said of the sheet, which is larger.
+        sheet = replace(sheet, pixel_size=None, unit="pixel", scale_from=SHEET, instrument=None)
         return replace(question, text=text, regions=(sheet,), tiled=True), montage
 
 

@@ -109,7 +109,8 @@ def _picture(path: Path, source: str, page: int) -> MicrographFile:
     from ..readers.micrograph import read_pictures
     from ..runs.pages import read_page, regular_file
 
-    if path.is_dir() or format_of(path) is None:
+    # Of a TIFF all but the first picture are layers with names of their own.
+    if path.is_dir() or (format_of(path) is None and not source.startswith(f"{path.stem}: ")):
         return read_page(path, page)
     found = read_pictures(regular_file(path))
     named = [file for file in found if file.name == source]

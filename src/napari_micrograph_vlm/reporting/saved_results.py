@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..regions import Placement, Region
+from ..readers.metadata import Instrument
+from ..regions import Box, Placement, Region
 from ..results import Answer, AttentionMap, Classification, Provenance, Step, Turn, Word
 
 __all__ = ["Arrays", "RegionMaker", "answer_of", "classification_of", "pack"]
@@ -172,6 +173,10 @@ def _region(region: Region, contrast: tuple[float, float] | None, arrays: Arrays
         "shape": list(region.pixels.shape),
         "pixel_size": None if region.pixel_size is None else list(map(float, region.pixel_size)),
         "unit": region.unit,
+        "scale_from": region.scale_from,
+        "scale_error": None if region.scale_error is None else float(region.scale_error),
+        "instrument": None if region.instrument is None else region.instrument.to_dict(),
+        "left_out": None if region.left_out is None else [int(edge) for edge in region.left_out],
         "mask": mask,
         "contrast": None if contrast is None else list(map(float, contrast)),
         "placement": None
@@ -191,8 +196,9 @@ def _regions(
 ) -> tuple[Region, ...]:
     found = []
     for kept in values["regions"]:
-        y0, x0, y1, x1 = map(int, kept["box"])
         size, where, mask = kept["pixel_size"], kept["placement"], None
+        # What was kept by earlier versions lacks these.
+        error, beside = kept.get("scale_error"), kept.get("left_out")
         if kept["mask"] is not None:
             rows, columns = kept["mask"]["shape"]
             bits = np.asarray(arrays[kept["mask"]["bits"]])
@@ -207,13 +213,22 @@ def _regions(
                 data_shape=tuple(map(int, where["data_shape"])),
             )
         known = {
-            "box": (y0, x0, y1, x1),
+            "box": _box(kept["box"]),
             "mask": mask,
             "pixel_size": None if size is None else (float(size[0]), float(size[1])),
             "unit": str(kept["unit"]),
             "source": str(kept["source"]),
             "placement": placement,
             "label": str(kept.get("label", "")),
+            "instrument": Instrument.of_layer(kept),
+            "scale_from": str(kept.get("scale_from", "")),
+            "scale_error": None if error is None else float(error),
+            "left_out": None if beside is None else _box(beside),
         }
         found.append(make(known, kept))
     return tuple(found)
+
+
+def _box(edges: Sequence[Any]) -> Box:
+    y0, x0, y1, x1 = map(int, edges)
+    return y0, x0, y1, x1

@@ -14,7 +14,7 @@ from .array_sources import ArraySource
 from .folder_source import FolderSource
 from .items import Source
 from .labels_source import LabelsSource
-from .stack_source import StackSource, open_stack
+from .stack_source import StackSource, open_told
 from .tiles import Tiles
 
 __all__ = ["source_of", "tiles_of"]
@@ -120,11 +120,12 @@ def _picture(path: Path) -> tuple[Any, dict[str, Any]]:
     """Return what a file holds, and its name and pixel size."""
     name = str(path.absolute())
     if _is_array_file(path):
-        return open_stack(path), {"name": name}
-    from .pages import place_told, read_page
+        array, told = open_told(path)
+        return array, {"name": name, **told}
+    from .pages import read_page
 
     file = read_page(path)
-    return file.array, {"name": name, **place_told(file)}
+    return file.array, {"name": name, **file.told}
 
 
 def _is_array_file(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
 from ..regions import Region
 from ..results import Answer, Classification
@@ -25,6 +26,7 @@ def finding_of(
     thumbnail: bytes | None = None,
     seconds: float | None = None,
     measured: bool = False,
+    cancel: Event | None = None,
 ) -> Finding:
     """Put together what was found out about one item.
 
@@ -46,6 +48,13 @@ def finding_of(
         How long the model took for this item; else what the results say.
     measured : bool
         Whether what was found is measured.
+    cancel : threading.Event, optional
+        Looked at while it is measured.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
     """
     best, probability, probabilities = "", float("nan"), {}
     maps = [attention for answer in answers for attention in answer.attention[:1]]
@@ -72,7 +81,7 @@ def finding_of(
         unit=region.unit,
         thumbnail=thumbnail_of(region) if thumbnail is None else thumbnail,
         seconds=seconds,
-        sizes=sizes_of(classification, answers, index=index) if measured else None,
+        sizes=sizes_of(classification, answers, index=index, cancel=cancel) if measured else None,
     )
 
 

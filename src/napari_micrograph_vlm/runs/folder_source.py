@@ -19,7 +19,7 @@ from .contents import file_state
 from .folders import files_in, is_about_another
 from .items import Item
 from .journal import SUFFIX
-from .pages import page_count, picture_shape, place_told, read_page
+from .pages import page_count, page_shapes, read_page
 from .tiles import Levels, Tiles, levels_of
 
 __all__ = ["FolderSource"]
@@ -40,6 +40,7 @@ _OPEN_FILES = 2
 
 
 _Opened = tuple[MicrographFile, PictureArea | None, Levels]
+_Shapes = tuple[tuple[int, int], ...]
 
 
 class FolderSource:
@@ -83,7 +84,7 @@ class FolderSource:
 
     def _state(self) -> None:
         self._open: OrderedDict[tuple[Path, int, str], _Opened | SourceError] = OrderedDict()
-        self._layouts: dict[Path, tuple[str, int, tuple[int, int] | None]] = {}
+        self._layouts: dict[Path, tuple[str, int, _Shapes]] = {}
         self._opening = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,13 +105,13 @@ class FolderSource:
         for name, path in self._files():
             stem = _stem(name)
             # A file of one page has the key of its name, with or without ``pages``.
-            state, count, shape = self._layout(path)
+            state, count, shapes = self._layout(path)
             for page in range(count):
                 key, plane = (f"{stem}#{page}", (page,)) if count > 1 else (stem, ())
-                if self.tiles is None or shape is None:
+                if self.tiles is None or not shapes:
                     yield Item(key, str(path), plane, state=state)
                     continue
-                for box in self.tiles.boxes(shape):
+                for box in self.tiles.boxes(shapes[page]):
                     tile = f"{key}[{box_text(box)}]"
                     yield Item(tile, str(path), plane, box, state=state)
 
@@ -129,7 +130,7 @@ class FolderSource:
             skip,
             contrast_limits=levels.limits if levels else None,
             area=area,
-            **place_told(file),
+            **file.told,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,15 +153,15 @@ class FolderSource:
             if self._expression.fullmatch(name) and not ours:
                 yield name, path
 
-    def _layout(self, path: Path) -> tuple[str, int, tuple[int, int] | None]:
-        """Return state and pages of a file, and their shape where tiles need it; kept."""
+    def _layout(self, path: Path) -> tuple[str, int, _Shapes]:
+        """Return state and number of pages of a file, and their shapes for tiles; kept."""
         state = file_state(path)
         if not state:
-            return "", 1, None
+            return "", 1, ()
         if path not in self._layouts or self._layouts[path][0] != state:
-            count = page_count(path) if self.pages else 1
-            shape = picture_shape(path) if self.tiles is not None else None
-            self._layouts[path] = state, count, shape
+            shapes = page_shapes(path) if self.tiles is not None else ()
+            count = (len(shapes) or page_count(path)) if self.pages else 1
+            self._layouts[path] = state, count, shapes
         return self._layouts[path]
 
     def _area_of(self, file: MicrographFile) -> PictureArea | None:

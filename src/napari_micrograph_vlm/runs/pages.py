@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from ..readers.micrograph import MicrographFile, read_micrograph
-from ..readers.peek import page_count, picture_shape
+from ..readers.peek import like_first, page_count, page_shapes
 
 __all__ = [
     "PagesOfTiff",
+    "like_first",
     "page_count",
-    "picture_shape",
-    "place_told",
+    "page_shapes",
     "read_page",
     "regular_file",
 ]
@@ -60,21 +60,11 @@ def read_page(path: Path, page: int = 0) -> MicrographFile:
     return read_micrograph(regular_file(path), page)
 
 
-def place_told(file: MicrographFile) -> dict[str, Any]:
-    """Return what a file says of its pixels and its instrument, as fields of a cutout."""
-    return {
-        "pixel_size": file.pixel_size,
-        "unit": file.unit,
-        "instrument": file.instrument if file.instrument.to_dict() else None,
-        "scale_from": file.scale_from,
-        "scale_error": file.scale_error,
-    }
-
-
 class PagesOfTiff:
     """The pages of a file as one array; decodes the pages that are indexed.
 
-    The file is opened anew each time, so that threads may share it.
+    The file is opened anew each time, so that threads may share it. A page of another size than
+    the first raises :class:`.errors.SourceError`.
     """
 
     def __init__(
@@ -101,7 +91,13 @@ class PagesOfTiff:
 
     def _page(self, number: int, rest: Sequence[Any]) -> NDArray[Any]:
         # Through the reader, which knows where white is 0.
-        return np.asarray(read_page(self.path, number).array[tuple(rest) or slice(None)])
+        found = read_page(self.path, number)
+        if found.shape != tuple(self.shape[1:3]):
+            raise SourceError(
+                f"Picture {number} of {self.path} is {found.shape[0]} x {found.shape[1]} pixels, "
+                f"the first {self.shape[1]} x {self.shape[2]}; look at it on its own."
+            )
+        return np.asarray(found.array[tuple(rest) or slice(None)])
 
 
 def _is_text(name: str) -> bool:

@@ -198,6 +198,7 @@ def _ask(ready: list[Ready], task: Task, model: Model, cancel: Event | None) -> 
             thumbnail=one.thumbnail,
             seconds=seconds,
             measured=task.measure,
+            cancel=cancel,
         )
         for i, one in enumerate(ready)
     ]

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError, one_line
-from ..readers.micrograph import read_micrograph
+from ..readers.micrograph import MicrographFile, read_micrograph
+from ..readers.zarr_documents import is_zarr
 from .array_sources import ArraySource
 from .contents import file_state
 from .tiles import Tiles
 
-__all__ = ["StackSource", "open_stack"]
+__all__ = ["StackSource", "open_stack", "open_told"]
 
 
 class StackSource(ArraySource):
@@ -44,10 +45,11 @@ class StackSource(ArraySource):
         self, stack: Any, axis: int = 0, *, tiles: Tiles | None = None, **options: Any
     ) -> None:
         self.path: Path | None = None
+        told: dict[str, Any] = {}
         if isinstance(stack, (str, Path)):
             self.path = Path(stack).expanduser().absolute()
             options.setdefault("name", str(self.path))
-            stack = open_stack(self.path)
+            stack, told = open_told(self.path)
         shape = np.shape(stack)
         rgb = options.get("rgb")
         if rgb is None:  # a stack of three or four columns is none of colours
@@ -57,8 +59,8 @@ class StackSource(ArraySource):
             raise SourceError(f"A stack has at least 3 axes, but this has shape {tuple(shape)}.")
         if not -dimensions <= axis < dimensions:
             raise SourceError(f"There is no axis {axis} in a stack of shape {tuple(shape)}.")
-        if self.path is not None and axis % dimensions < dimensions - 2:
-            for name, value in _pixel_size(self.path).items():
+        if axis % dimensions < dimensions - 2:
+            for name, value in told.items():
                 options.setdefault(name, value)
         left = [one for one in range(dimensions) if one != axis % dimensions]
         options.update(rgb=rgb, axes=(left[-2], left[-1]))
@@ -91,14 +93,29 @@ def open_stack(path: Path) -> Any:
     SourceError
         If there is no such file, or no array in it.
     """
+    return open_told(path)[0]
+
+
+def open_told(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Open the array that a file holds, with what it says of its pixels and its instrument.
+
+    Returns
+    -------
+    (array-like, dict)
+        The array, not read where that can be; the rest as fields of a cutout.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_stack`.
+    """
     if not path.exists():
         raise SourceError(f"There is no file {path}.")
     try:
         if path.suffix.lower() == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        if path.is_dir():
-            return _open_folder(path)
-        return read_micrograph(path).array
+            return np.load(path, mmap_mode="r", allow_pickle=False), {}
+        file = _file(path)
+        return file.array, file.told
     except SourceError:
         raise
     except Exception as error:
@@ -106,41 +123,13 @@ def open_stack(path: Path) -> Any:
         raise SourceError(f"{path} holds no stack that can be read: {one_line(error)}.") from None
 
 
-def _open_folder(path: Path) -> Any:
-    known = (".zarray", ".zgroup", "zarr.json")
-    if path.suffix.lower() == ".zarr" or any((path / name).exists() for name in known):
-        return _open_zarr(path)
+def _file(path: Path) -> MicrographFile:
+    if not path.is_dir() or path.suffix.lower() == ".zarr":
+        return read_micrograph(path)
+    if is_zarr(path):  # under any name
+        from ..readers.zarr_files import read
+
+        return read(path)
     from ..readers.folder import read_folder
 
-    return read_folder(path).array
-
-
-def _open_zarr(path: Path) -> Any:
-    try:
-        import zarr
-    except ImportError:
-        raise SourceError(
-            f"To read {path}, install zarr: pip install napari-micrograph-vlm[all]"
-        ) from None
-    from ..readers.zarr_documents import check_array, is_array
-
-    # Some ways of packing would run a program that lies in the folder.
-    check_array(path if is_array(path) else path / "0")
-    found: Any = zarr.open(str(path), mode="r")
-    return found["0"] if not hasattr(found, "dtype") else found
-
-
-def _pixel_size(path: Path) -> dict[str, Any]:
-    """Return pixel size and instrument that a file names, as options of a source."""
-    from .pages import place_told, read_page
-
-    if path.suffix.lower() in (".npy", ".zarr"):
-        return {}
-    try:
-        if path.is_dir():
-            from ..readers.folder import slices_in
-
-            return place_told(read_page(slices_in(path)[0]))
-        return place_told(read_page(path))
-    except SourceError:
-        return {}
+    return read_folder(path)

@@ -55,7 +55,7 @@ class AskHandler(Handler):
         self._entry_of: dict[Job, int] = {}
         self._shown = -1
         self._turns: tuple[Turn, ...] = ()
-        self._wants_turns = True
+        self._wants_turns: bool | None = None  # until the user says so
         self._pointed: Answer | None = None
         self.choice = ModelChoice(view.models, view, self.preferences)
         self.trust = TrustHandler(
@@ -139,6 +139,7 @@ class AskHandler(Handler):
         self.view.show_destination(destination(chosen.model))
         self.view.show_busy("Reading the region…")
         self._entry_of[self.start(work, image)] = number
+        self.measuring.refresh()
 
     def show_word(self, index: int) -> None:
         """Show where the model looked for one word; -1: for the whole answer."""
@@ -248,6 +249,7 @@ class AskHandler(Handler):
         self._converse(())
         self.view.clear_answer()
         self.trust.refresh()
+        self.measuring.refresh()
         self.view.messages.clear()
         self.view.history.mark(-1)
         clear_overlay(self.viewer)
@@ -342,17 +344,23 @@ class AskHandler(Handler):
     def _converse(self, turns: tuple[Turn, ...]) -> None:
         self._turns = turns
         self.view.follow_up.setEnabled(bool(turns))
-        self.view.follow_up.setChecked(bool(turns) and self._wants_turns)
+        # A model of short answers falls back on what it has said before.
+        wanted = self._reasons() if self._wants_turns is None else self._wants_turns
+        self.view.follow_up.setChecked(bool(turns) and wanted)
 
     def _follow_up_clicked(self, wanted: bool) -> None:
         self._wants_turns = wanted
 
     def _allow_steps(self) -> None:
         """Offer steps only where the chosen model writes any."""
+        self.view.allow_steps(self._reasons())
+
+    def _reasons(self) -> bool:
+        """Whether the chosen model, loaded or not, writes more than short answers."""
         chosen = self.preferences()
         model = self.models.loaded(*chosen.which)
         student = chosen.model in (None, STUDENT.name)
-        self.view.allow_steps(not student if model is None else getattr(model, "reasons", True))
+        return not student if model is None else bool(getattr(model, "reasons", True))
 
     def _region_changed(self) -> None:
         # A new region starts a new conversation; ticking the box again keeps the old one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from qtpy.QtCore import QObject, Signal
 
 from ..errors import MicrographError
 from ..lengths import in_metres
-from ..readers.scale_proposal import ScaleProposal, per_pixel, propose
+from ..readers.file_scale import FileScale, may_give_scale, scale_in
+from ..readers.scale_proposal import ScaleProposal, per_pixel, propose, uncertainty
 from .bar_areas import PlaneAreas, include_bar, includes_bar
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Pool, sentence_of
 from .layer_scale import (
+    FROM_FILE,
     FROM_SCALE_BAR,
     can_undo,
     has_scale,
@@ -89,6 +92,9 @@ class BarHandler(QObject):
         self._found: dict[tuple[Any, ...], bool] = {}
         self._looking: tuple[_Place, Job] | None = None
         self._reading: set[tuple[Any, ...]] = set()
+        self._reading_file: set[tuple[Any, ...]] = set()
+        self._unscaled: dict[tuple[Any, ...], str] = {}
+        """Why their file gave no pixel size."""
         self._place: _Place | None = None
         self._included = False
         self._connections = Connections()
@@ -96,6 +102,7 @@ class BarHandler(QObject):
         self._connections.add(view.scale_row.used, self._use)
         self._connections.add(view.scale_row.undone, self._undo)
         self._connections.add(view.scale_row.wanted, self._read)
+        self._connections.add(view.scale_row.file_wanted, self._read_file)
 
     @property
     def is_busy(self) -> bool:
@@ -173,24 +180,31 @@ class BarHandler(QObject):
         found = self._found.get(place.key, False)
         self._view.show_bar(found, self._included)
         if has_scale(image):
-            if image.metadata.get("scale_from") == FROM_SCALE_BAR and can_undo(image):
+            if can_undo(image):
                 row.show_used(_used(image))
             else:
                 row.clear()
+            return
+        problem = self._unscaled.get(place.image, "")
+        row.set_sources(file=_file_of(image) is not None and not problem, text=_can_read_text())
+        if place.image in self._reading_file:
+            row.show_reading("the file")
         elif place.image in self._reading:
             row.show_reading()
         elif place.image in _readings:
             proposal = _readings[place.image]
             if proposal is not None:
-                row.show_proposal(proposal)
-            elif found:
-                row.clear()
-            else:
+                row.show_proposal(proposal, problem)
+            elif not found:
                 row.show_nothing_found()
+            elif problem or _file_of(image) is not None:
+                row.show_unknown(problem, again=False)
+            else:
+                row.clear()
         elif found:
             self._read()
-        elif _can_read_text():
-            row.offer_reading()
+        elif problem or _file_of(image) is not None or _can_read_text():
+            row.show_unknown(problem)
         else:
             row.clear()
 
@@ -218,19 +232,52 @@ class BarHandler(QObject):
 
         self._jobs.start(read, ended)
 
+    def _read_file(self) -> None:
+        image, place = self._image(), self._place
+        path = None if image is None else _file_of(image)
+        if image is None or place is None or path is None or place.image in self._reading_file:
+            return
+        data = image.data[0] if image.multiscale else image.data
+        height, width = (int(n) for n in data.shape[image.ndim - 2 : image.ndim])
+        self._reading_file.add(place.image)
+        self._view.scale_row.show_reading("the file")
+
+        def ended(outcome: Outcome) -> None:
+            self._reading_file.discard(place.image)
+            found: FileScale | None = outcome.value
+            problem, now = outcome.error, self._image()
+            if self._place is not None and self._place.image == place.image and now is image:
+                if found is not None and not has_scale(image):
+                    told = {"scale_from": FROM_FILE, "metadata": found.metadata}
+                    problem = self._set(found.nanometres, found.error, **told)
+                self._unscaled.update({place.image: problem} if problem else {})
+                self._show(image)
+            elif problem:
+                self._unscaled[place.image] = problem
+
+        self._jobs.start(lambda report, cancel: scale_in(path, (height, width)), ended)
+
     def _bar_included(self, wish: bool) -> None:
         image = self._image()
         if image is not None:
             include_bar(image, wish)  # this panel, too, hears of it from the image
 
     def _use(self, proposal: ScaleProposal) -> None:
-        image, size = self._image(), proposal.pixel_size_nm
-        if image is None or size is None:
-            return
+        if proposal.pixel_size_nm is not None:
+            problem = self._set(proposal.pixel_size_nm, proposal.error)
+            if problem:
+                self._view.scale_row.show_problem(problem)
+
+    def _set(self, size: float, relative_error: float | None, **told: Any) -> str:
+        """Give the image a pixel size; return why that could not be."""
+        image = self._image()
+        if image is None:
+            return ""
         try:
-            set_pixel_size(self._viewer, image, size, error=proposal.error)
+            set_pixel_size(self._viewer, image, size, error=relative_error, **told)
         except MicrographError as error:
-            self._view.scale_row.show_problem(sentence_of(error))
+            return sentence_of(error)
+        return ""
 
     def _undo(self) -> None:
         image = self._image()
@@ -243,8 +290,18 @@ def _used(image: Image) -> str:
     error = scale_error(image)
     if size is None:
         return ""
-    more = "" if error is None else f" (± {100 * error:.2g} %)"
-    return f"{per_pixel(size[1] * (in_metres(unit) or 1e-9) * 1e9)}, from the scale bar{more}"
+    nanometres = size[1] * (in_metres(unit) or 1e-9) * 1e9
+    told = image.metadata.get("scale_from", FROM_SCALE_BAR)
+    return f"{per_pixel(nanometres)}, from {told}{uncertainty(error)}"
+
+
+def _file_of(image: Image) -> Path | None:
+    """Return the file that napari, which passes over pixel sizes, opened an image from."""
+    name = image.source.path
+    # Our own readers have put into the metadata what the file says.
+    if name is None or "instrument" in image.metadata or not may_give_scale(name):
+        return None
+    return Path(name)
 
 
 def _can_read_text() -> bool:

@@ -64,6 +64,7 @@ def picture_of_frames(
     return Picture(
         tiles,
         shape,
-        "\n".join([f"{len(regions)} frames {how}", *sizes_of(regions[0])]),
+        "\n".join([f"{len(regions)} frames {how}", *(f"{s} each" for s in sizes_of(regions[0]))]),
         loss[:1].upper() + loss[1:],
+        seams=not sheet,  # the model's tiles are not those of the frames
     )

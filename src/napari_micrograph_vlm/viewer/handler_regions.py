@@ -327,7 +327,12 @@ class RegionBinding(QObject):
         picture, can_tile = outcome.value
         thumbnail.allow_detail(can_tile)
         thumbnail.show_tiles(
-            picture.tiles, picture.shape, picture.size, picture.loss, picture.bands
+            picture.tiles,
+            picture.shape,
+            picture.size,
+            picture.loss,
+            picture.bands,
+            picture.seams,
         )
         thumbnail.show_told(picture.told)
 

@@ -100,7 +100,7 @@ def read_file_region(path: Path, item: Item, *, include_bar: bool = True) -> Reg
     """
     from ..readers.picture_area import find_area
     from ..runs.array_sources import read_plane
-    from ..runs.pages import place_told, read_page
+    from ..runs.pages import read_page
     from ..runs.tiles import levels_of
 
     file = read_page(path, item.plane[0] if item.plane else 0)
@@ -111,5 +111,5 @@ def read_file_region(path: Path, item: Item, *, include_bar: bool = True) -> Reg
         file.array,
         item,
         contrast_limits=None if levels is None else levels.limits,
-        **place_told(file),
+        **file.told,
     )

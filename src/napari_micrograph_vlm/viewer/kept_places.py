@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -154,16 +154,11 @@ def _named(region: Region, name: str | None) -> Region:
     """Return a region under another name; its pixels stay unread."""
     if region.placement is None:
         return region
-    return LateRegion.of(
-        lambda _: region.pixels,
-        box=region.box,
-        mask=region.mask,
-        pixel_size=region.pixel_size,
-        unit=region.unit,
-        source=region.source,
-        placement=replace(region.placement, shape_id=name),
-        label=region.label,
-    )
+    kept = {
+        each.name: getattr(region, each.name) for each in fields(region) if each.name != "pixels"
+    }
+    placement = replace(region.placement, shape_id=name)
+    return LateRegion.of(lambda _: region.pixels, **{**kept, "placement": placement})
 
 
 def _names_of(viewer: Viewer, layer: Shapes) -> list[str]:

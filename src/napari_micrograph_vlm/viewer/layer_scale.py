@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -13,6 +13,7 @@ from napari.utils.transforms import Affine
 
 from ..errors import SourceError
 from ..readers.placing import length_unit
+from ..readers.scale_proposal import is_plausible, per_pixel
 from .overlays import is_overlay
 from .region_window import data_kept
 from .transforms import Floats, local_matrix, pixel_size_of
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["FROM_SCALE_BAR", "can_undo", "has_scale", "scale_error", "set_pixel_size", "undo_scale"]
+__all__ = [
+    "FROM_FILE",
+    "FROM_SCALE_BAR",
+    "can_undo",
+    "has_scale",
+    "scale_error",
+    "set_pixel_size",
+    "undo_scale",
+]
 
+FROM_FILE = "the file"
 FROM_SCALE_BAR = "the scale bar"
 """What a layer's metadata say of a pixel size from there."""
 
 _NAMES = ("scale", "translate", "affine", "units")
-_METADATA = ("scale_from", "scale_error")
 _MIXING = 1e-6
 
 
@@ -44,6 +53,7 @@ class _Moved:
 class _Change:
     factor: float
     moved: tuple[_Moved, ...]
+    told: frozenset[str]
     metadata: dict[str, Any]
     data_id: int
 
@@ -63,9 +73,15 @@ def scale_error(image: Image) -> float | None:
 
 
 def set_pixel_size(
-    viewer: ViewerModel, image: Image, nanometres: float, *, error: float | None = None
+    viewer: ViewerModel,
+    image: Image,
+    nanometres: float,
+    *,
+    error: float | None = None,
+    scale_from: str = FROM_SCALE_BAR,
+    metadata: Mapping[str, Any] | None = None,
 ) -> int:
-    """Give an image the pixel size that its scale bar says.
+    """Give an image the pixel size that its scale bar, or its file, says.
 
     What is drawn on it, its overlays and other images that lie exactly on it are scaled with it,
     about the origin, and the view follows; so everything is seen where it was.
@@ -80,6 +96,10 @@ def set_pixel_size(
         Width of a pixel.
     error : float, optional
         Its relative uncertainty.
+    scale_from : str
+        What said it.
+    metadata : mapping, optional
+        What else is now known of the image.
 
     Returns
     -------
@@ -89,10 +109,15 @@ def set_pixel_size(
     Raises
     ------
     SourceError
-        If the pixel size is none, or the image's transform mixes rows and columns with other axes.
+        If the pixel size is none, or none of a microscope, or the image's transform mixes rows
+        and columns with other axes.
     """
     if not 0 < nanometres < float("inf"):
         raise SourceError("A pixel size is a length above 0; correct the length of the scale bar.")
+    if not is_plausible(nanometres):
+        raise SourceError(
+            f"No microscope gives {per_pixel(nanometres)}; correct the length or its unit."
+        )
     if _mixes(image):
         raise SourceError(
             f"The rotation or affine of “{image.name}” mixes its rows and columns with other "
@@ -104,11 +129,12 @@ def set_pixel_size(
     factor = nanometres * (1e-3 if unit == "µm" else 1.0) / _pixel_width(image)
     layers = [image, *_on(viewer, image)]
     moved = tuple(_Moved(ref(one), _state(one), _scaled(one, factor, unit)) for one in layers)
-    kept = {name: image.metadata[name] for name in _METADATA if name in image.metadata}
-    _changes[image] = _Change(factor, moved, kept, data_kept(image)["data_id"])
+    told = {**(metadata or {}), "scale_from": scale_from, "scale_error": error}
+    kept = {name: image.metadata[name] for name in told if name in image.metadata}
+    _changes[image] = _Change(factor, moved, frozenset(told), kept, data_kept(image)["data_id"])
     for each in moved:
         _set(each.layer(), each.after)
-    image.metadata = {**image.metadata, "scale_from": FROM_SCALE_BAR, "scale_error": error}
+    image.metadata = {**image.metadata, **told}
     _zoom(viewer, factor)
     return len(layers) - 1
 
@@ -138,7 +164,7 @@ def undo_scale(viewer: ViewerModel, image: Image) -> None:
             }
     for layer, state in new.items():
         _set(layer, state)
-    metadata = {name: v for name, v in image.metadata.items() if name not in _METADATA}
+    metadata = {name: v for name, v in image.metadata.items() if name not in change.told}
     image.metadata = {**metadata, **change.metadata}
     _zoom(viewer, 1 / change.factor)
 

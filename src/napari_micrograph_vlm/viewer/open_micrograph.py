@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
+from napari.layers._source import layer_source
 from napari.utils import progress
 from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["layers_of", "open_folder", "open_micrograph", "open_paths"]
 
 LayerData = tuple[Any, dict[str, Any], str]
+
+_OURS = "napari-micrograph-vlm"
+_LISTED = 12
 
 _opening: set[PanelJobs] = set()
 """Kept while they read."""
@@ -74,7 +78,7 @@ def open_paths(
     viewer : napari.Viewer
         Where they are shown.
     paths : sequence of Path
-        What is opened; of one that cannot be read a message says why, the others are shown.
+        What is opened; a message lists those that cannot be read and why, the others are shown.
     done : callable, optional
         Called in the window's thread with the new layers.
     """
@@ -84,14 +88,14 @@ def open_paths(
     what = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     bar = progress(total=0, desc=f"Reading {what}")
 
-    def work(_report: Any, cancel: Any) -> tuple[list[LayerData], list[str]]:
-        found: list[LayerData] = []
+    def work(_report: Any, cancel: Any) -> tuple[list[tuple[Path, LayerData]], list[str]]:
+        found: list[tuple[Path, LayerData]] = []
         wrong: list[str] = []
         for path in paths:
             if cancel.is_set():
                 raise Cancelled
             try:
-                found += layers_of(path)
+                found += [(path, layer) for layer in layers_of(path)]
             except MicrographError as error:
                 wrong.append(str(error))
         return found, wrong
@@ -100,17 +104,31 @@ def open_paths(
         _opening.discard(jobs)
         bar.close()
         found, wrong = outcome.value or ([], [outcome.error] if outcome.error else [])
-        target, layers = shown(), [Layer.create(*data) for data in found]
+        target, layers = shown(), [_layer(path, data) for path, data in found]
         if target is None:
             return
         for layer in layers:
             target.add_layer(layer)
-        for sentence in wrong:
-            show_warning(sentence)
+        if wrong:
+            show_warning(_message(wrong, len(paths)))
         if done is not None:
             done(layers)
 
     jobs.start(work, ended)
+
+
+def _layer(path: Path, data: LayerData) -> Layer:
+    """Make a layer that knows its file, as those do that napari opens."""
+    with layer_source(path=str(path), reader_plugin=_OURS):
+        return Layer.create(*data)
+
+
+def _message(wrong: Sequence[str], count: int) -> str:
+    """Return one message: of several at once napari shows the last."""
+    if len(wrong) == 1:
+        return wrong[0]
+    more = [f"… and {len(wrong) - _LISTED} more."] if len(wrong) > _LISTED else []
+    return "\n".join([f"{len(wrong)} of {count} could not be opened:", *wrong[:_LISTED], *more])
 
 
 def layers_of(path: Path) -> list[LayerData]:

@@ -9,6 +9,7 @@ from napari.layers import Image, Layer
 
 from ..regions import Box, Placement, Region
 from .geometry import overlay_kwargs
+from .overlay_identity import MEASURED_KEY
 from .overlay_layer import move_layer
 from .region_window import same_data
 
@@ -25,7 +26,8 @@ _followers: weakref.WeakKeyDictionary[Layer, _Follower] = weakref.WeakKeyDiction
 def follow(viewer: ViewerModel, overlay: Layer, image: Image, region: Region) -> None:
     """Keep an overlay on its region when the image is scaled or moved, such as calibrated.
 
-    It ends when either is removed from the viewer; neither is kept alive.
+    It ends when either is removed from the viewer; neither is kept alive. Measured objects are
+    hidden, not lost, when their image is removed or gets other data.
     """
     old = _followers.pop(overlay, None)
     if old is not None:
@@ -47,6 +49,7 @@ class _Follower:
         self._box = box
         for name in _EVENTS:
             image.events[name].connect(self._move)
+        image.events.data.connect(self._hide)
         layers.events.removed.connect(self._removed)
 
     def stop(self) -> None:
@@ -55,6 +58,7 @@ class _Follower:
         if image is not None:
             for name in _EVENTS:
                 image.events[name].disconnect(self._move)
+            image.events.data.disconnect(self._hide)
         if layers is not None:
             layers.events.removed.disconnect(self._removed)
 
@@ -65,9 +69,18 @@ class _Follower:
         rows, columns = (overlay.data.shape[axis] for axis in placement.axes)
         move_layer(overlay, overlay_kwargs(image, placement, self._box, (rows, columns)))
 
+    def _hide(self, event: Any = None) -> None:
+        image, overlay = self._image(), self._overlay()
+        if image is None or overlay is None or MEASURED_KEY not in overlay.metadata:
+            return
+        if not same_data(image, self._placement):
+            overlay.visible = False
+
     def _removed(self, event: Any) -> None:
         overlay = self._overlay()
         if event.value is overlay or event.value is self._image():
             self.stop()
             if overlay is not None:
                 _followers.pop(overlay, None)
+                if event.value is not overlay and MEASURED_KEY in overlay.metadata:
+                    overlay.visible = False

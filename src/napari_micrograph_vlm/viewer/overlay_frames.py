@@ -14,7 +14,7 @@ from ..regions import Region
 from ..results import Answer, Classification
 from .overlay_identity import key_of
 
-__all__ = ["FrameMaps", "Group", "groups_of"]
+__all__ = ["FrameMaps", "Group", "grouped", "groups_of", "number_along"]
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,35 @@ def groups_of(result: Answer | Classification, question: str) -> list[Group]:
     Frames of one stack that differ along one axis share a layer: a layer for each would fill the
     list of layers. Regions without a placement are left out.
     """
+    return grouped(result.regions, question, [each.values.shape for each in result.attention])
+
+
+def grouped(
+    regions: Sequence[Region], question: str, shapes: Sequence[tuple[int, ...]]
+) -> list[Group]:
+    """Do as :func:`groups_of` with regions and the shapes of their maps, (h, w) each."""
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for row, region in enumerate(result.regions):
+    for row, region in enumerate(regions):
         if region.placement is not None:
-            groups.setdefault(_stack(row, region, result), []).append(row)
+            groups.setdefault(_stack(row, region, shapes[row]), []).append(row)
     found = []
     for rows in groups.values():
-        axis = _axis([result.regions[row] for row in rows])
+        axis = _axis([regions[row] for row in rows])
         if axis is None:
-            found += [Group((row,), None, key_of(question, result.regions[row])) for row in rows]
+            found += [Group((row,), None, key_of(question, regions[row])) for row in rows]
             continue
-        rows = sorted(rows, key=lambda row: _plane(result.regions[row]))
-        first = result.regions[rows[0]]
-        hidden = _hidden(first)
-        numbers = [_plane(result.regions[row])[hidden.index(axis)] for row in rows]
+        rows = sorted(rows, key=lambda row: _plane(regions[row]))
+        first = regions[rows[0]]
+        numbers = [number_along(regions[row], axis) for row in rows]
         key = f"{key_of(question, first)}|{axis}: {text_of_frames(numbers)}"
-        names = [result.regions[row].label for row in rows]
+        names = [regions[row].label for row in rows]
         found.append(Group(tuple(rows), axis, key, name_together(names)))
     return found
+
+
+def number_along(region: Region, axis: int) -> int:
+    """Return the slice of a region along a data axis that is neither its rows nor columns."""
+    return _plane(region)[_hidden(region).index(axis)]
 
 
 class FrameMaps:
@@ -132,7 +143,7 @@ class FrameMaps:
         return (*given, *(slice(None),) * (self.ndim - len(given)))
 
 
-def _stack(row: int, region: Region, result: Answer | Classification) -> tuple[Any, ...]:
+def _stack(row: int, region: Region, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Return what frames of one stack have in common; of any other region its own number."""
     place = region.placement
     assert place is not None
@@ -143,7 +154,7 @@ def _stack(row: int, region: Region, result: Answer | Classification) -> tuple[A
         id(place.layer()),
         place.axes,
         region.box,
-        result.attention[row].values.shape,
+        shape,
         masked,
     )
 

@@ -12,7 +12,7 @@ from ..errors import RegionError
 from ..regions import Placement, Region
 from ..results import Answer, Classification, Word
 from .overlay_follow import follow
-from .overlay_frames import FrameMaps, Group, groups_of
+from .overlay_frames import FrameMaps, Group, groups_of, number_along
 from .overlay_identity import (
     MEASURED_KEY,
     METADATA_KEY,
@@ -155,12 +155,7 @@ def _data_of(result: Answer | Classification, group: Group, ndim: int) -> Any:
     pictures = [data_of(result.regions[row], result.attention[row], ndim) for row in group.rows]
     if group.axis is None:
         return pictures[0]
-    numbers = []
-    for row in group.rows:
-        place = result.regions[row].placement
-        assert place is not None
-        hidden = [axis for axis in range(ndim) if axis not in place.axes]
-        numbers.append(place.plane[hidden.index(group.axis)])
+    numbers = [number_along(result.regions[row], group.axis) for row in group.rows]
     return FrameMaps(dict(zip(numbers, pictures, strict=True)), group.axis)
 
 

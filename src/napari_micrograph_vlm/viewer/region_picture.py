@@ -42,6 +42,8 @@ class Picture:
         What the model is told of scale and instrument; empty: nothing.
     bands : tuple of boxes
         Strips of the frame that the model is not shown.
+    seams : bool
+        Whether lines are drawn between the tiles.
     """
 
     tiles: list[_Tile]
@@ -50,6 +52,7 @@ class Picture:
     loss: str
     told: str = ""
     bands: tuple[_Box, ...] = ()
+    seams: bool = True
 
 
 def picture_of(regions: Sequence[Region], given: Sequence[ModelInput], count: int) -> Picture:

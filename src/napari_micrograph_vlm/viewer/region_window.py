@@ -23,7 +23,7 @@ from .transforms import Floats, PlaneTransform, pixel_size_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["ImageSnapshot", "Inside", "data_kept", "same_data"]
+__all__ = ["ImageSnapshot", "Inside", "data_kept", "same_data", "scale_of"]
 
 Inside = Callable[[Floats, Floats], NDArray[np.bool_]]
 """``inside(rows, columns)``: for 1-D level-0 coordinates, which points of their grid belong."""
@@ -57,6 +57,18 @@ def same_data(layer: Image, placement: Placement) -> bool:
     data = _full_size(layer)
     shape = tuple(int(n) for n in data.shape)
     return shape == placement.data_shape and _number_of(data) == placement.data_id
+
+
+def scale_of(image: Image, axes: tuple[int, int]) -> dict[str, Any]:
+    """Return what a :class:`.regions.Region` of these axes says of its scale, as it is now."""
+    size, unit = pixel_size_of(image, axes)
+    said = {} if size is None else image.metadata
+    return {
+        "pixel_size": size,
+        "unit": unit,
+        "scale_from": str(said.get("scale_from") or ""),
+        "scale_error": _share(said.get("scale_error")),
+    }
 
 
 def _full_size(layer: Image) -> Any:
@@ -136,7 +148,6 @@ class ImageSnapshot:
         """
         transform = PlaneTransform.of(image, view)
         levels = tuple(image.data) if image.multiscale else (image.data,)
-        size, unit = pixel_size_of(image, transform.axes)
         kept = data_kept(image)
         if include_bar is None:
             include_bar = includes_bar(image)
@@ -153,15 +164,12 @@ class ImageSnapshot:
             limits_of(image, levels[0]),
             1.0 if image.rgb else float(image.gamma),
             not image.rgb and is_inverted(image),
-            size,
-            unit,
-            image.name,
-            weakref.ref(image),
-            kept,
-            None if include_bar else areas,
-            str(image.metadata.get("scale_from") or "") if size is not None else "",
-            _share(image.metadata.get("scale_error")) if size is not None else None,
-            Instrument.of_layer(image.metadata),
+            name=image.name,
+            layer=weakref.ref(image),
+            kept=kept,
+            areas=None if include_bar else areas,
+            instrument=Instrument.of_layer(image.metadata),
+            **scale_of(image, transform.axes),
         )
 
     @property

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QLocale, Qt
+from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy
 
 from .panel import plain_tip
 
-__all__ = ["Item", "narrow_box", "offer", "percent_box", "value_of"]
+__all__ = ["DecimalBox", "Item", "narrow_box", "offer", "percent_box", "value_of"]
 
 Item = tuple[str, str]
 """A key, which means nothing here, and the text to show for it."""
+
+
+class DecimalBox(QDoubleSpinBox):
+    """A box for a number in which both the point and the comma are decimal marks.
+
+    Qt takes one of them, by the computer's language, for a mark of thousands and passes over it:
+    0,5 would be 5.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        plain = QLocale.c()
+        plain.setNumberOptions(
+            QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
+        )
+        self.setLocale(plain)
+
+    def validate(self, text: str | None, place: int) -> tuple[QValidator.State, str, int]:
+        """Judge what is typed, with its commas as points."""
+        state, _text, place = super().validate((text or "").replace(",", "."), place)
+        return state, text or "", place
+
+    def valueFromText(self, text: str | None) -> float:  # noqa: N802 - Qt's name
+        """Return the number that was typed."""
+        return float(super().valueFromText((text or "").replace(",", ".")))
 
 
 def narrow_box(tip: str, least: int = 8) -> QComboBox:

@@ -32,7 +32,10 @@ _TOLD_TIP = (
     "as you typed it"
 )
 _DETAIL_TIP = "How closely to look at the region"
-_NO_DETAIL_TIP = "Several regions or frames are looked at as a whole; choose one to look closer"
+_NO_DETAIL_TIP = (
+    "A sheet of frames is looked at in tiles, anything else of several regions or frames as a "
+    "whole; choose one to look closer"
+)
 
 
 _BAR_TIP = (
@@ -49,6 +52,7 @@ class PixelView(QWidget):
         self._images: list[tuple[QImage, Place]] = []
         self._bands: tuple[Place, ...] = ()
         self._shape = (1.0, 1.0)
+        self._seams = True
         self._hint = ""
         self.setFixedSize(QSize(150, 150))
 
@@ -63,12 +67,18 @@ class PixelView(QWidget):
         return self._bands
 
     def set_tiles(
-        self, tiles: Sequence[Tile], shape: tuple[float, float], bands: Sequence[Place] = ()
+        self,
+        tiles: Sequence[Tile],
+        shape: tuple[float, float],
+        bands: Sequence[Place] = (),
+        seams: bool = True,
     ) -> None:
         """Show ``tiles`` in a frame of the proportions ``shape``, (height, width).
 
-        ``bands`` are strips of the frame that the model is not shown.
+        ``bands`` are strips of the frame that the model is not shown; ``seams`` are lines between
+        the tiles.
         """
+        self._seams = seams
         self._bands = tuple(bands)
         self._images = [(_to_image(pixels), box) for pixels, box in tiles]
         self._shape = shape
@@ -99,7 +109,11 @@ class PixelView(QWidget):
         area.moveCenter(frame.center())
         gap = 0.75 if len(self._images) > 1 else 0.0
         for image, box in self._images:
-            painter.drawImage(_inside(area, box).adjusted(gap, gap, -gap, -gap), image)
+            place = _inside(area, box)
+            if self._seams:
+                painter.drawImage(place.adjusted(gap, gap, -gap, -gap), image)
+            else:
+                painter.drawImage(place.toAlignedRect(), image)
         for box in self._bands:
             _hatch(painter, _inside(area, box), mix(self.palette(), 0.12), mix(self.palette(), 0.7))
         painter.setPen(QColor(128, 128, 128, 160))
@@ -192,12 +206,13 @@ class Thumbnail(QWidget):
         size: str,
         loss: str,
         bands: Sequence[Place] = (),
+        seams: bool = True,
     ) -> None:
         """Show pictures with their size and, where detail is lost, a sentence on that.
 
-        ``bands`` are strips that the model is not shown.
+        ``bands`` and ``seams`` are as for :meth:`PixelView.set_tiles`.
         """
-        self.picture.set_tiles(tiles, shape, bands)
+        self.picture.set_tiles(tiles, shape, bands, seams)
         self.size_label.setText(size)
         self.loss_label.setText(loss)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ...frames.montage import SHEET
 from ...lengths import in_metres, readable_length
 from ...regions import Region
 
@@ -35,6 +36,7 @@ class NoScale(StrEnum):
 
     UNKNOWN = " (the pixel size is not known)"
     DIFFERS = " (the regions differ in size)"
+    SHEET = " (a share of the sheet of frames; ask about one frame for a length)"
 
 
 _SHARE = re.compile(r"(about )?(?<![\w.,])(\d{1,3}(?:\.\d+)?) ?% of the picture(?![\w'’])", re.I)
@@ -77,6 +79,8 @@ class Scale:
 
 def scale_of(regions: Sequence[Region]) -> Scale | NoScale:
     """Return the scale that regions have in common, or why there is none."""
+    if any(region.scale_from == SHEET for region in regions):
+        return NoScale.SHEET
     scales = [_scale(region) for region in regions]
     known = [scale for scale in scales if scale is not None]
     if not known or len(known) < len(scales):
