@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, label
 
 import napari_micrograph_vlm
+from barred import BAR, barred
 from fakes import FakeModel
 from napari_micrograph_vlm import measure
 from napari_micrograph_vlm.errors import Cancelled, QuestionError, RegionError
@@ -169,6 +170,18 @@ def test_a_region_of_all_but_one_brightness_holds_nothing(method, steps):
     pixels = np.full((50, 50), 0.5, np.float32)
     pixels[:25, 7] += steps * np.spacing(np.float32(0.5))
     assert measure(answer(pixels, looked_at(pixels > 0.5, (10, 10))), method=method).count == 0
+
+
+def test_nothing_is_measured_in_an_information_bar_that_is_shown():
+    pixels = barred((200, 260)) / np.float32(255)
+    pixels[:-BAR] = gaussian_filter(pixels[:-BAR], 3)
+    pixels[60:80, 100:120] += 0.4
+    weight = np.zeros((10, 13), np.float32)
+    weight[3, 5] = 1
+    weight[-1] = 0.5
+    found = measure(answer(np.clip(pixels, 0, 1), weight / weight.sum()))
+    assert found.count
+    assert not found.labels[-BAR:].any()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -182,7 +182,7 @@ def measure(
     go_on(cancel)
     shape = grid_of(region.pixels.shape)
     grey = grey_of(mean_on(region.pixels, shape))
-    mask = np.ones(shape, bool) if region.mask is None else mask_on(region.mask, shape)
+    mask = mask_on(_picture(region), shape)
     if isinstance(answer, Answer):
         what = kind_of(answer.question, answer.text)
     else:
@@ -204,6 +204,21 @@ def measure(
     table = table_of(found.labels, region, found.edge, cancel=cancel)
     question = answer.question if isinstance(answer, Answer) else ""
     return Measurement(region, found.labels, table, found.method, what, question)
+
+
+def _picture(region: Region) -> NDArray[np.bool_]:
+    """Return what of a region may hold objects: not the information bar, even where it is shown."""
+    from ..readers.picture_area import find_area
+
+    shape = region.pixels.shape[:2]
+    mask = np.ones(shape, bool) if region.mask is None else region.mask.copy()
+    area = None
+    if region.left_out is None:
+        area = find_area((255 * region.pixels).astype(np.uint8))
+    if area is not None:
+        y0, _, y1, _ = area.box
+        mask[:y0] = mask[y1:] = False
+    return mask
 
 
 def _parts(answer: Answer | Classification, index: int) -> tuple[Region, AttentionMap]:
