@@ -393,3 +393,18 @@ def test_a_walker_comes_first_to_what_is_as_bright_as_where_it_starts():
     assert (chance[3:, 12:] > 0.5).all()
     assert (chance[3:, :12] < 0.5).all()
     assert not chance[:3].any()
+
+
+def test_lines_that_run_on_are_no_bridges():
+    pixels = np.full((160, 160), 0.2, np.float32)
+    for left in (10, 50, 90, 130):
+        pixels[:, left : left + 20] = 0.8
+    pixels[70:90, 70:90] = 0.8
+    near = np.zeros(pixels.shape, bool)
+    near[60:100, 60:100] = True
+    looked = looked_at(near, (16, 16))
+    asked = {"question": "What defect is there?"}
+    bridges = measure(answer(pixels, looked, text="A bridge", **asked))
+    lines = measure(answer(pixels, looked, text="A line", **asked))
+    assert lines.count
+    assert bridges.count < lines.count or bridges.coverage < lines.coverage

@@ -95,3 +95,10 @@ def test_heads_of_a_saved_table_say_units_and_where_the_scale_is_from():
     assert table["scale from"].tolist() == ["the image's scale", "the scale bar"]
     assert table["scale error (%)"].tolist()[1] == pytest.approx(3)
     assert objects_of([found(sizes)])["scale from"].tolist() == ["not known"]
+
+
+def test_part_of_a_pattern_is_doubted_and_a_crack_is_not():
+    crack = found((10, 1, 20, 2))
+    assert "pattern" not in crack.summary()
+    assert "A bridge may be as bright as the pattern" in replace(crack, what="bridge").summary()
+    assert "pattern" not in replace(found(), what="bridge").summary()

@@ -154,7 +154,7 @@ def test_answers_come_back_with_their_regions_and_overlays(session, path):
     np.testing.assert_allclose(after.overlay.data, overlay[0], atol=1e-6)
     np.testing.assert_allclose(after.overlay.translate, overlay[1])
     assert set(drawn.selected_data) == {1}
-    assert after.view.wants_follow_up
+    assert after.view.follow_up.isEnabled()
     for entry, region in zip(after.handler.entries, boxes, strict=True):
         again = entry.answer.regions[0]
         assert again.box == region.box

@@ -168,10 +168,11 @@ def test_large_array_is_read_with_a_stride(viewer, monkeypatch):
     image.data.asked.clear()
     cutout = whole(viewer, image, include_bar=True)
     assert image.data.asked == []
-    assert cutout.box == (0, 0, 492, 301)
-    assert cutout.index == (slice(6, 492, 12), slice(3, 301, 7))
+    # As coarse along both sides, but for 32 samples that a narrow one keeps.
+    assert cutout.box == (0, 0, 492, 297)
+    assert cutout.index == (slice(6, 492, 12), slice(4, 297, 9))
     region = cutout.read()
-    assert region.pixels.shape == (41, 43)
+    assert region.pixels.shape == (41, 33)
     assert len(image.data.asked) == 1
 
 

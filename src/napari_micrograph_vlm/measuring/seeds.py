@@ -11,6 +11,7 @@ from ..results import AttentionMap
 
 __all__ = [
     "DARK",
+    "OF_PATTERN",
     "THIN",
     "Floats",
     "Mask",
@@ -33,10 +34,13 @@ THIN = ("crack", "scratch")
 DARK = (*THIN, "void", "pore", "hole", "cavity")
 """What is darker than its surroundings."""
 
+OF_PATTERN = ("bridge", "defect")
+"""What may be as bright as the pattern that it is part of, and runs on into it."""
+
 _OTHERS = (
     "particle", "precipitate", "residue", "inclusion", "grain", "droplet", "crystal", "cell",
     "nanowire", "wire", "fibre", "fiber", "rod", "sphere", "agglomerate", "island", "blister",
-    "bridge", "line", "defect",
+    "line", *OF_PATTERN,
 )  # fmt: skip
 _NAMES = re.compile(rf"\b({'|'.join((*DARK, *_OTHERS))})(?:e?s)?\b", re.IGNORECASE)
 _NONE = re.compile(r"\W*(?:(?:there (?:is|are) )?(?:no|zero|0) [^\W\d]|none\b|nothing\b)", re.I)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reduction import go_on
-from .seeds import THIN, Floats, Mask, darker, most_attended, uniform
+from .seeds import OF_PATTERN, THIN, Floats, Mask, darker, most_attended, uniform
 from .splitting import on_grid, relabelled, split, without_holes, without_specks
 from .thin import thin_objects
 from .walker import walk
@@ -23,7 +23,12 @@ SHARP = 0.2
 """From this focus on a map says which objects are meant; a flatter one says what they are like."""
 
 _MEANT = 0.9
-"""An object is meant that reaches into the part which got so much of the attention."""
+"""Share of the attention of the part that holds what is meant."""
+
+_WITHIN = 0.5
+"""Part of a pattern is meant only if it lies in there by this share: lines run on, defects do not.
+
+All else is meant that reaches into it."""
 
 _SIDE = 384
 """Longest side of the grid that a random walker goes on."""
@@ -152,7 +157,7 @@ def _regions(
     cancel: Event | None,
 ) -> Found:
     """Return objects of their own brightness, touching ones apart."""
-    from scipy.ndimage import gaussian_filter, maximum
+    from scipy.ndimage import gaussian_filter, mean
     from skimage.filters import threshold_otsu
 
     step = max(max(grey.shape) / _SIDE, 1.0)
@@ -185,8 +190,9 @@ def _regions(
     labels = np.where(inside, without_holes(without_specks(split(taken), _LEAST_PIXELS)), 0)
     if gated and looked is not None and labels.any():
         least = looked[most_attended(looked, inside, _MEANT)].min()
-        top = maximum(looked, labels, np.arange(1, labels.max() + 1))
-        labels = relabelled(labels, np.asarray(top) >= least)
+        within = mean((looked >= least).astype(np.float32), labels, np.arange(1, labels.max() + 1))
+        enough = _WITHIN if name in OF_PATTERN else 1e-9
+        labels = relabelled(labels, np.asarray(within) >= enough)
     go_on(cancel)
     return Found(_enlarged(labels, chance, mask), method, step)
 

@@ -7,11 +7,12 @@ from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
 from ..lengths import in_metres, readable_length
+from .seeds import OF_PATTERN
 
 if TYPE_CHECKING:
     from .measurement import Measurement
 
-__all__ = ["DENIED", "errors_said", "reduction_said", "sizes_said", "summary_of"]
+__all__ = ["DENIED", "errors_said", "pattern_said", "reduction_said", "sizes_said", "summary_of"]
 
 DENIED = "the answer says that there is none"
 """The method where nothing was measured since the answer denies that there is anything."""
@@ -46,7 +47,7 @@ def summary_of(measured: Sequence[Measurement]) -> str:
             f"{one.region.label or f'Region {number}'}: {text}"
             for number, (one, text) in enumerate(zip(measured, sizes, strict=True), start=1)
         ]
-    every = (note(one) for note in (errors_said, reduction_said) for one in measured)
+    every = (note(one) for note in (pattern_said, errors_said, reduction_said) for one in measured)
     notes = list(dict.fromkeys(note for note in every if note))
     if len(lines) == 1:
         return " ".join([*lines, *notes])
@@ -70,6 +71,16 @@ def sizes_said(measurement: Measurement) -> str:
     return (
         f"{measurement.count} {_plural(measurement.what)} cover {covered}, their median diameter "
         f"is {median}, and the longest is {length} long."
+    )
+
+
+def pattern_said(measurement: Measurement) -> str:
+    """Say that a part of a pattern cannot be told from it by its brightness; empty of others."""
+    if not measurement.count or measurement.what not in OF_PATTERN:
+        return ""
+    return (
+        f"A {measurement.what} may be as bright as the pattern around it and be outlined with it: "
+        "look at the outlines before you use the sizes."
     )
 
 
