@@ -363,7 +363,7 @@ def test_other_weights_have_another_revision(folder: Path, tmp_path: Path) -> No
     assert revision_of(commit) == "0123456789ab"
 
 
-def test_reading_a_long_prompt_stops_within_a_third_of_a_second(tmp_path: Path) -> None:
+def test_reading_a_long_prompt_stops_before_its_end(tmp_path: Path) -> None:
     sizes = {
         "hidden_size": 256,
         "intermediate_size": 1024,
@@ -384,7 +384,9 @@ def test_reading_a_long_prompt_stops_within_a_third_of_a_second(tmp_path: Path) 
         model.ask(question, cancel=cancel)
     took = process_time() - stopped_at[0]
     timer.join()
-    assert took < 0.3
+    begun = process_time()
+    model.ask(question, max_tokens=1)
+    assert took < (process_time() - begun) / 4
 
 
 def test_sentences_are_in_the_question_and_without_them_nothing_changes(
