@@ -109,7 +109,7 @@ def test_bad_files_are_items_that_say_what_is_wrong(tmp_path):
         "text.txt": "is not a picture this can read",
         "named.png": "is not a picture this can read",
         "dead link.png": "There is no file",
-        "pipe.png": "is no regular file",
+        "pipe.png": "is a pipe or a device",
         "flat.png": "has the same value",
         "small.png": "only 3 x 4 pixels",
     }

@@ -11,9 +11,10 @@ import tifffile
 from napari_micrograph_vlm.api import plan_of
 from napari_micrograph_vlm.errors import SourceError
 from napari_micrograph_vlm.finding.fields import fields_of
+from napari_micrograph_vlm.readers.pages import PagesOfFile
+from napari_micrograph_vlm.readers.peek import like_first
 from napari_micrograph_vlm.runs.choosing import source_of
 from napari_micrograph_vlm.runs.folder_source import FolderSource
-from napari_micrograph_vlm.runs.pages import PagesOfTiff, like_first
 from napari_micrograph_vlm.runs.stack_source import StackSource
 from napari_micrograph_vlm.runs.tiles import Tiles
 from readers.making_files import (
@@ -87,7 +88,7 @@ def test_pictures_of_one_file_may_differ_in_size(tmp_path):
         boxes.setdefault(item.plane, []).append(item.box[3])
     assert {plane: max(right) for plane, right in boxes.items()} == {(0,): 60, (1,): 60, (2,): 240}
     assert like_first(path) == 2
-    pages = PagesOfTiff(path, (3, *GREY.shape), STACK.dtype)
+    pages = PagesOfFile(path, (3, *GREY.shape), STACK.dtype)
     np.testing.assert_array_equal(pages[1], STACK[1])
     with pytest.raises(SourceError, match=r"Picture 2 of .* is 40 x 240 pixels, the first 40 x 60"):
         pages[2]

@@ -218,7 +218,7 @@ def _padded(region: Region, inner: Box, outer: Box) -> Region:
 
 def _pages(path: Path) -> Sequence[int | None]:
     """Return the number of every page of a file; None: it is the only one."""
-    from ..runs.pages import page_count
+    from ..readers.peek import page_count
 
     count = page_count(path)
     return range(count) if count > 1 else (None,)
@@ -241,9 +241,9 @@ def _planes_of(array: Any) -> list[Field]:
 
 def field_of_file(path: Path, page: int | None = None) -> Field:
     """Return one page of a file; None: the first, of a file that may have others."""
-    from ..runs.pages import read_page
+    from ..readers.micrograph import read_micrograph
 
-    file = read_page(path, page or 0)
+    file = read_micrograph(path, page or 0)
     known = path.stat()
     found = field_of(
         file.array,

@@ -150,7 +150,8 @@ def _pages(path: Path, file: Any) -> Any:
     SourceError
         If there is only one, or the second is of another size.
     """
-    from ..runs.pages import PagesOfTiff, like_first
+    from ..readers.pages import PagesOfFile
+    from ..readers.peek import like_first
 
     count = like_first(path)
     if count < 2 < file.pages + 1:
@@ -160,4 +161,4 @@ def _pages(path: Path, file: Any) -> Any:
         )
     if count < 2:
         raise SourceError(f"{path.name} holds one picture and no frames; ask without frames.")
-    return PagesOfTiff(path, (count, *np.shape(file.array)), np.dtype(file.array.dtype))
+    return PagesOfFile(path, (count, *np.shape(file.array)), np.dtype(file.array.dtype))

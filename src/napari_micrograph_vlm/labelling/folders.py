@@ -144,10 +144,10 @@ def learn_from(
 
 
 def _read(path: Path) -> Region:
+    from ..readers.micrograph import read_micrograph
     from ..readers.picture_area import find_area
-    from ..runs.pages import read_page
 
-    file = read_page(path)
+    file = read_micrograph(path, 0)
     return Cutout.of_array(
         file.array,
         levels=file.levels,

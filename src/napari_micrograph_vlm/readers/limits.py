@@ -45,10 +45,13 @@ def ordinary_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     SourceError
-        If there is none, or it is a pipe, a device or a circle of links.
+        If there is none, it is a pipe, a device or a circle of links, or a folder that is not to be
+        read.
     """
     try:
-        found = Path(path).expanduser()
+        found = Path(path)
+        if not os.path.lexists(found):  # a copy may be called "~a.tif"
+            found = found.expanduser()
         kind = found.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"There is no file {shown(path)}.") from None
@@ -58,6 +61,8 @@ def ordinary_path(path: str | os.PathLike[str]) -> Path:
         raise SourceError(f"“{shown(path)}” is no path: {error}.") from None
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         raise SourceError(f"{shown(path)} is a pipe or a device, not a picture.")
+    if stat.S_ISDIR(kind) and not os.access(found, os.R_OK | os.X_OK):
+        raise SourceError(f"The folder {shown(path)} cannot be read; see to its permissions.")
     return found
 
 

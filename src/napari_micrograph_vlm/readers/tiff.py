@@ -33,7 +33,7 @@ from .tiff_series import (
 )
 from .vendors import cameras, fei, side_files, tescan, zeiss
 
-__all__ = ["PARSERS", "open_pictures", "open_tiff", "plane_count", "read_tiff"]
+__all__ = ["PARSERS", "open_pictures", "open_tiff", "plane_count"]
 
 _Found = TypeVar("_Found")
 
@@ -98,23 +98,6 @@ def _open(path: Path, read: Callable[[Any], _Found]) -> _Found:
     except Exception as error:
         # tifffile meets a broken file with any of a dozen exceptions.
         raise SourceError(f"{path} is damaged or incomplete: {one_line(error)}.") from None
-
-
-def read_tiff(path: Path, number: int = 0) -> tuple[Any, Calibration, int]:
-    """Read one plane of a TIFF file; the calibration is that of the first.
-
-    Returns
-    -------
-    (array, Calibration, int)
-        Pixels, calibration, number of planes.
-
-    Raises
-    ------
-    SourceError
-        As :func:`open_tiff`.
-    """
-    file = open_tiff(path, number)
-    return file.array, Calibration(file.instrument, file.pixel_size, file.scale_error), file.pages
 
 
 def plane_count(path: Path) -> int:

@@ -114,10 +114,6 @@ def _ome_instrument(root: Any, image: Any, pixels: Any) -> Instrument:
     )
 
 
-def _attribute(element: Any, name: str) -> Any:
-    return None if element is None else element.get(name)
-
-
 def _imagej(tiff: Any, written: Mapping[str, Any]) -> Description:
     unit = _imagej_unit(written.get("unit"))
     steps: dict[str, tuple[float, str]] = {}

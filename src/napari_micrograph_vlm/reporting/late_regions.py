@@ -106,13 +106,12 @@ def pixels_of_file(
 def _picture(path: Path, source: str, page: int) -> MicrographFile:
     """Return a page of a file; of one with several detectors or scenes that of the named layer."""
     from ..readers.formats import format_of
-    from ..readers.micrograph import read_pictures
-    from ..runs.pages import read_page, regular_file
+    from ..readers.micrograph import read_micrograph, read_pictures
 
     # Of a TIFF all but the first picture are layers with names of their own.
     if path.is_dir() or (format_of(path) is None and not source.startswith(f"{path.stem}: ")):
-        return read_page(path, page)
-    found = read_pictures(regular_file(path))
+        return read_micrograph(path, page)
+    found = read_pictures(path)
     named = [file for file in found if file.name == source]
     if len(found) > 1 and len(named) != 1:
         raise SourceError(f"Open {path.name} in napari to see the pixels of this region again.")

@@ -122,9 +122,9 @@ def _picture(path: Path) -> tuple[Any, dict[str, Any]]:
     if _is_array_file(path):
         array, told = open_told(path)
         return array, {"name": name, **told}
-    from .pages import read_page
+    from ..readers.micrograph import read_micrograph
 
-    file = read_page(path)
+    file = read_micrograph(path, 0)
     return file.array, {"name": name, **file.told}
 
 

@@ -11,7 +11,8 @@ from threading import Lock
 from typing import Any
 
 from ..errors import SourceError
-from ..readers.micrograph import MicrographFile
+from ..readers.micrograph import MicrographFile, read_micrograph
+from ..readers.peek import page_count, page_shapes
 from ..readers.picture_area import PictureArea, find_area
 from ..regions import Region
 from .array_sources import bar_told, box_text, read_plane
@@ -19,7 +20,6 @@ from .contents import file_state
 from .folders import files_in, is_about_another
 from .items import Item
 from .journal import SUFFIX
-from .pages import page_count, page_shapes, read_page
 from .tiles import Levels, Tiles, levels_of
 
 __all__ = ["FolderSource"]
@@ -119,7 +119,7 @@ class FolderSource:
         """Read a picture, a page, or a tile of one."""
         path, page = Path(item.source), item.plane[0] if item.plane else 0
         if self.tiles is None:
-            file, levels = read_page(path, page), None
+            file, levels = read_micrograph(path, page), None
             area = self._area_of(file)
         else:
             file, area, levels = self._opened(path, page, item.state)
@@ -175,7 +175,7 @@ class FolderSource:
                 while len(self._open) >= _OPEN_FILES:
                     self._open.popitem(last=False)
                 try:
-                    file = read_page(path, page)
+                    file = read_micrograph(path, page)
                     area = self._area_of(file)
                     self._open[key] = file, area, levels_of(file.array, file.is_rgb, area)
                 except SourceError as error:

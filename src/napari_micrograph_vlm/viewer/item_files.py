@@ -74,7 +74,8 @@ def as_stack(path: Path, axes: int) -> MicrographFile:
         If it is gone or cannot be read.
     """
     from ..readers.micrograph import Axis, read_micrograph
-    from ..runs.pages import PagesOfTiff, page_count
+    from ..readers.pages import PagesOfFile
+    from ..readers.peek import page_count
 
     if axes == 0:
         return read_micrograph(path, 0)
@@ -84,7 +85,7 @@ def as_stack(path: Path, axes: int) -> MicrographFile:
         return file
     plane = file.plane(0)
     shape = (count, *(int(n) for n in plane.array.shape))
-    pages = PagesOfTiff(path, shape, np.dtype(plane.array.dtype))
+    pages = PagesOfFile(path, shape, np.dtype(plane.array.dtype))
     return replace(plane, array=pages, outer=(Axis("page", count),), levels=(), name=path.stem)
 
 
@@ -98,12 +99,12 @@ def read_file_region(path: Path, item: Item, *, include_bar: bool = True) -> Reg
     MicrographError
         If the file is gone, cannot be read or is smaller than it was.
     """
+    from ..readers.micrograph import read_micrograph
     from ..readers.picture_area import find_area
     from ..runs.array_sources import read_plane
-    from ..runs.pages import read_page
     from ..runs.tiles import levels_of
 
-    file = read_page(path, item.plane[0] if item.plane else 0)
+    file = read_micrograph(path, item.plane[0] if item.plane else 0)
     # A tile is as bright as it was: by what the whole picture holds.
     area = None if include_bar or item.box is None else find_area(file.array)
     levels = None if item.box is None else levels_of(file.array, file.is_rgb, area)
