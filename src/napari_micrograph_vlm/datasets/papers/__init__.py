@@ -1,0 +1,1 @@
+"""Figures, captions and panels of papers: from PDF files, saved web pages and JATS XML."""
