@@ -169,8 +169,9 @@ def read_chat(folder: Path, split: str = "train") -> Any:
 def _open(file: Path) -> Any:
     import pyarrow.parquet as parquet
 
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
+    disable_progress_bars()
     return Dataset(parquet.read_table(file, columns=list(_features()))).cast(_features())
 
 

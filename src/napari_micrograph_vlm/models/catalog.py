@@ -15,11 +15,13 @@ from ..errors import ModelError
 from .hub_cache import (
     converted_folder,
     has_pickles,
+    is_adapter,
     is_complete,
     repo_folder,
     snapshot_of,
     weight_files,
 )
+from .own import FOLDERS_VARIABLE, base_of, base_place, is_model, own_folders, own_models
 
 __all__ = [
     "FOLDERS_VARIABLE",
@@ -31,12 +33,11 @@ __all__ = [
     "describe",
     "entries",
     "find",
+    "is_adapter",
     "on_hub",
+    "own_models",
     "published",
 ]
-
-FOLDERS_VARIABLE = "NAPARI_MICROGRAPH_VLM_MODELS"
-"""Environment variable with checkpoint folders of your own, separated as in PATH."""
 
 _NO_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -128,7 +129,8 @@ class CatalogEntry:
     @property
     def parameters(self) -> int | None:
         """Number of weights, from the heads of the weights files or as published, else None."""
-        return count_weights(self.path) or self.weights or None
+        base = base_of(self.path) if is_adapter(self.path) else None
+        return count_weights(base or self.path) or self.weights or None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry ready for JSON."""
@@ -154,12 +156,11 @@ def entries() -> tuple[CatalogEntry, ...]:
     Returns
     -------
     tuple of CatalogEntry
-        The bundled model, the folders named in ``NAPARI_MICROGRAPH_VLM_MODELS``, and the
-        published models, whether they were downloaded or not.
+        The bundled model, the folders named in ``NAPARI_MICROGRAPH_VLM_MODELS``, what was made
+        here (see :func:`own_models`), and the published models, whether they were downloaded or
+        not.
     """
-    folders = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    own = (_of_folder(Path(folder)) for folder in folders if folder.strip())
-    return (STUDENT, *own, *published())
+    return (STUDENT, *(_of_folder(folder) for folder in own_folders()), *published())
 
 
 def published() -> tuple[CatalogEntry, ...]:
@@ -189,7 +190,7 @@ def describe(name: str | os.PathLike[str] | None = None) -> CatalogEntry:
         if text and text in (entry.name, entry.repo):
             return entry
     folder = Path(text).expanduser()
-    if (folder / "config.json").is_file():
+    if is_model(folder):
         return _of_folder(folder)
     snapshot = snapshot_of(text) if text.count("/") == 1 else None
     if snapshot is not None:
@@ -251,6 +252,8 @@ def find(name: str | os.PathLike[str] | None = None) -> CatalogEntry:
     if entry.is_here:
         return entry
     command = "napari-micrograph-vlm models"
+    if is_adapter(entry.path):
+        raise ModelError(f"The model {entry.name} cannot be loaded. {entry.note}")
     if entry.status is Status.NEVER:
         instead = f"; take {entry.instead} instead" if entry.instead else ""
         raise ModelError(f"The model {entry.name} cannot be loaded{instead}. {entry.note}".strip())
@@ -335,9 +338,10 @@ def _status(folder: Path, loading: Loading) -> Status:
 
 def _of_folder(folder: Path) -> CatalogEntry:
     folder = folder.expanduser()
-    kind = _model_type(folder)
+    base = base_of(folder) if is_adapter(folder) else folder
+    kind = _model_type(base) if base is not None else ""
     families = {entry.model_type: entry.family.split(", ")[-1] for entry in _published()}
-    return CatalogEntry(
+    entry = CatalogEntry(
         name=folder.resolve().name,
         family=f"{families[kind]} ({kind})" if kind in families else kind or STUDENT.family,
         memory="as its size",
@@ -347,6 +351,12 @@ def _of_folder(folder: Path) -> CatalogEntry:
         path=folder,
         model_type=kind,
     )
+    if base is folder:
+        return entry
+    if base is None:
+        missing = f"It is an adapter of {base_place(folder)}, which is not on this computer."
+        return replace(entry, family="", status=Status.ABSENT, note=missing)
+    return replace(entry, memory="as its base", note=f"An adapter of {base_place(folder)}.")
 
 
 def _model_type(folder: Path) -> str:

@@ -12,14 +12,19 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 __all__ = [
+    "ADAPTER_CONFIG",
     "converted_folder",
     "has_pickles",
     "hub_cache",
+    "is_adapter",
     "is_complete",
     "repo_folder",
     "snapshot_of",
     "weight_files",
 ]
+
+ADAPTER_CONFIG = "adapter_config.json"
+"""The file by which peft tells a folder with an adapter."""
 
 _SAFETENSORS = "model.safetensors"
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -77,6 +82,11 @@ def is_complete(folder: Path) -> bool:
     if not (folder / "config.json").is_file():
         return False
     return all(file.is_file() for file in weight_files(folder))
+
+
+def is_adapter(folder: Path) -> bool:
+    """Tell whether a folder holds a LoRA adapter: weights that belong to another model."""
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
 def has_pickles(folder: Path) -> bool:

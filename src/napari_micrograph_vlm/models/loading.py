@@ -22,9 +22,10 @@ from .families import family_of, is_known
 from .families.base import Family
 from .families.own_classes import config_class_of, model_class_of
 from .guards import advice_on_memory, is_short
+from .hub_cache import is_adapter
 from .quiet import quiet
 
-__all__ = ["Loaded", "load", "model_type_of", "revision_of"]
+__all__ = ["Loaded", "load", "model_type_of", "revision_of", "weights_digest"]
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -79,7 +80,7 @@ def load(folder: Path, device: str = "auto", precision: str = "auto") -> Loaded:
     Parameters
     ----------
     folder : Path
-        With ``config.json``, safetensors and the processor's files.
+        With ``config.json``, safetensors and the processor's files; or an adapter of such a model.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda:0"``, ``"mps"``. With ``"auto"``, a model too large for one
         graphics card is spread over all of them.
@@ -91,6 +92,10 @@ def load(folder: Path, device: str = "auto", precision: str = "auto") -> Loaded:
     ModelError
         If the folder holds no model that is known, or a broken one, or memory is short.
     """
+    if is_adapter(folder):
+        from .adapters import load_adapter
+
+        return load_adapter(folder, device, precision)
     kind = model_type_of(folder)
     if not is_known(kind):
         raise ModelError(
@@ -151,12 +156,19 @@ def model_type_of(folder: Path) -> str:
 def revision_of(folder: Path) -> str:
     """Return what identifies a folder's weights.
 
-    The commit of a hub snapshot; else the start of a SHA-256 over the weights, of which large
-    files are sampled at equal distances.
+    The commit of a hub snapshot; else :func:`weights_digest`.
     """
     resolved = folder.absolute()
     if resolved.parent.name == "snapshots":
         return resolved.name[:12]
+    return weights_digest(folder)
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the start of a SHA-256 over a folder's weights.
+
+    Large files are sampled at equal distances.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size

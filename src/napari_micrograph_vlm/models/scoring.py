@@ -30,7 +30,7 @@ from .guards import stop_if
 from .label_tree import LabelTree, can_branch, label_trees, tree_mask
 from .session import Started, accepts, fork, new_cache, shift_of
 
-__all__ = ["Calibration", "Scores", "blank_region", "probabilities", "score_labels"]
+__all__ = ["Calibration", "Scores", "blank_region", "ends_of", "probabilities", "score_labels"]
 
 TOKENS_AT_ONCE = 512
 """Most tokens in one row of labels."""
@@ -101,7 +101,7 @@ def score_labels(
         return Scores(*family.weigh(model, prompt, labels, cancel=cancel))
     started = started or Started()
     answers = answer_tokens(family.tokenizer, prompt, labels)
-    ends = _ends(model, family)
+    ends = ends_of(model, family)
     watched = partial(_recording, prompt, family) if recording else _nothing
     likelihoods, maps = [], []
     with torch.no_grad(), stoppable(cancel):
@@ -199,7 +199,7 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, labels: Sequence[str]) -> list
     return answers
 
 
-def _ends(model: nn.Module, family: Family) -> list[int]:
+def ends_of(model: nn.Module, family: Family) -> list[int]:
     """Return the tokens at which the model's answers end."""
     found = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     if found is None:

@@ -101,12 +101,14 @@ class Blip(SpeakingFamily):
         found: nn.Module = model.text_decoder  # type: ignore[assignment]
         return found
 
-    def _voice(self, model: Any, prompt: Prompt, cancel: Event | None) -> EncoderVoice:
+    def _voice(
+        self, model: Any, prompt: Prompt, cancel: Event | None, *, learning: bool = False
+    ) -> EncoderVoice:
         """Let the encoder read the question."""
         from ...attention.recorder import stoppable
 
         device = model.device
-        with torch.inference_mode(), stoppable(cancel):
+        with torch.inference_mode(not learning), stoppable(cancel):
             pixels = prompt.inputs["pixel_values"].to(device, model.dtype)
             image = model.vision_model(pixel_values=pixels).last_hidden_state
             read = model.text_encoder(

@@ -125,9 +125,11 @@ class Blip2(SpeakingFamily):
         found: nn.Module = model.language_model.get_decoder()  # type: ignore[union-attr,operator]
         return found
 
-    def _voice(self, model: Any, prompt: Prompt, cancel: Event | None) -> Voice:
+    def _voice(
+        self, model: Any, prompt: Prompt, cancel: Event | None, *, learning: bool = False
+    ) -> Voice:
         """Let the Q-Former look at the picture."""
-        with torch.inference_mode(), stoppable(cancel):
+        with torch.inference_mode(not learning), stoppable(cancel):
             given = {name: value.to(model.device) for name, value in prompt.inputs.items()}
             given["pixel_values"] = given["pixel_values"].to(model.dtype)
             tokens, shares = _look(model, given)

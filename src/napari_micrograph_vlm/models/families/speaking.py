@@ -8,8 +8,9 @@ from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ...regions import Region
 from ..base import ModelInput
@@ -56,9 +57,28 @@ class SpeakingFamily(Family):
         answers = answer_tokens(self._tokenizer, prompt, labels)
         return weigh(self._voice(model, prompt, cancel), answers, cancel=cancel)
 
+    def ends(self, model: nn.Module) -> tuple[int, ...]:
+        """Return the tokens that end an answer."""
+        from ..scoring import blank_region
+
+        return self._voice(model, self.prompt([blank_region()], "Yes"), None).ends
+
+    def answer_logits(self, model: nn.Module, prompt: Prompt, answer: Sequence[int]) -> Tensor:
+        """Return what the model gives each token of an answer, those before it known: (n, V).
+
+        With gradients, unless they are off; this is what it learns by.
+        """
+        voice = self._voice(model, prompt, None, learning=torch.is_grad_enabled())
+        logits = [voice.first().logits]
+        if len(answer) > 1:
+            logits.append(voice.read(answer[:-1]).logits)
+        return torch.cat(logits)
+
     @abstractmethod
-    def _voice(self, model: Any, prompt: Prompt, cancel: Event | None) -> Voice:
-        """Let the model look at the picture and read the question."""
+    def _voice(
+        self, model: Any, prompt: Prompt, cancel: Event | None, *, learning: bool = False
+    ) -> Voice:
+        """Let the model look at the picture and read the question; ``learning``: with gradients."""
 
 
 def _one_view(region: Region, image_processor: Any) -> ModelInput:
