@@ -75,10 +75,11 @@ class Mixture(nn.Module):
         tokens = hidden.flatten(0, -2)
         weights, indices = self.gating_layer(tokens)
         mixed = torch.zeros_like(tokens)
-        for number, expert in enumerate(self.experts):
+        # Only experts that were chosen are asked where their tokens are: the cost of a token does
+        # not grow with the number of the others.
+        for number in indices.unique().tolist():
             at, rank = (indices == number).nonzero(as_tuple=True)
-            if len(at):
-                mixed.index_add_(0, at, expert(tokens[at]) * weights[at, rank, None])
+            mixed.index_add_(0, at, self.experts[number](tokens[at]) * weights[at, rank, None])
         return mixed.view_as(hidden)
 
 

@@ -14,8 +14,11 @@ __all__ = ["MODULES", "family_of", "is_known"]
 
 MODULES: dict[str, str] = {
     "llava": "llava",
+    "llava_moe": "llava",
     "llava_next": "llava_next",
+    "llava_next_moe": "llava_next",
     "llava_onevision": "llava_onevision",
+    "llava_onevision_moe": "llava_onevision",
     "qwen2_vl": "qwen_vl",
     "qwen2_5_vl": "qwen_vl",
     "qwen3_vl": "qwen_vl",

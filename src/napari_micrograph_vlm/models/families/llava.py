@@ -54,7 +54,7 @@ class Llava(ChatFamily):
     """
 
     name: ClassVar[str] = "LLaVA"
-    model_types: ClassVar[tuple[str, ...]] = ("llava",)
+    model_types: ClassVar[tuple[str, ...]] = ("llava", "llava_moe")
     most_frames: ClassVar[int] = 1
 
     def __init__(self, tokenizer: Any, image_processor: Any, template: str, config: Any) -> None:

@@ -54,7 +54,7 @@ class LlavaNext(ChatFamily):
     """
 
     name: ClassVar[str] = "LLaVA-NeXT"
-    model_types: ClassVar[tuple[str, ...]] = ("llava_next",)
+    model_types: ClassVar[tuple[str, ...]] = ("llava_next", "llava_next_moe")
     most_frames: ClassVar[int] = 1
 
     def __init__(self, chat: Chat, image_processor: Any, config: Any) -> None:

@@ -75,7 +75,7 @@ class LlavaOnevision(ChatFamily):
     """
 
     name: ClassVar[str] = "LLaVA-OneVision"
-    model_types: ClassVar[tuple[str, ...]] = ("llava_onevision",)
+    model_types: ClassVar[tuple[str, ...]] = ("llava_onevision", "llava_onevision_moe")
 
     def __init__(self, chat: Chat, image_processor: Any, config: Any) -> None:
         self._chat = chat

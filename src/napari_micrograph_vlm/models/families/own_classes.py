@@ -10,17 +10,25 @@ __all__ = ["config_class_of", "model_class_of"]
 
 _CEPHALO = "napari_micrograph_vlm.models.cephalo."
 
+_MIXTURES = "napari_micrograph_vlm.models.mixtures.llava"
+
 _MODELS = {
     "blip": ("transformers", "BlipForQuestionAnswering"),
     "phi3_v": (_CEPHALO + "phi3_vision", "Phi3VisionForConditionalGeneration"),
     "phi3_v_moe": (_CEPHALO + "phi3_moe", "Phi3VisionMoeForConditionalGeneration"),
     "idefics2_moe": (_CEPHALO + "idefics2_moe", "Idefics2MoeForConditionalGeneration"),
+    "llava_moe": (_MIXTURES, "LlavaMoeForConditionalGeneration"),
+    "llava_next_moe": (_MIXTURES, "LlavaNextMoeForConditionalGeneration"),
+    "llava_onevision_moe": (_MIXTURES, "LlavaOnevisionMoeForConditionalGeneration"),
 }
 
 _CONFIGS = {
     "phi3_v": (_CEPHALO + "phi3_config", "Phi3VisionConfig"),
     "phi3_v_moe": (_CEPHALO + "phi3_moe", "Phi3VisionMoeConfig"),
     "idefics2_moe": (_CEPHALO + "idefics2_moe", "Idefics2MoeConfig"),
+    "llava_moe": (_MIXTURES, "LlavaMoeConfig"),
+    "llava_next_moe": (_MIXTURES, "LlavaNextMoeConfig"),
+    "llava_onevision_moe": (_MIXTURES, "LlavaOnevisionMoeConfig"),
 }
 
 
