@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .labelling.label_sets import LabelSet
     from .models.base import Model
     from .models.catalog import CatalogEntry
+    from .retrieval.index import FigureIndex
 
 __all__ = ["ask", "ask_async", "classify", "load_model", "unload_model"]
 
@@ -127,6 +128,8 @@ def ask(
     frames: Frames | None = None,
     axis: int | str | None = None,
     include_bar: bool | None = None,
+    cite: FigureIndex | str | PathLike[str] | None = None,
+    send_captions: bool = False,
 ) -> Answer | Handle[Answer]:
     """Ask a question about a micrograph or a region of it.
 
@@ -158,6 +161,13 @@ def ask(
     include_bar : bool, optional
         Whether the model is shown the information bar, too, which is left out otherwise. Default:
         what was chosen for a layer in the window, else False.
+    cite : FigureIndex or path, optional
+        An index of captioned figures: the three that are most like the region become
+        ``answer.citations``. A model that takes instructions is told their captions and marks
+        what it has from them.
+    send_captions : bool
+        Whether those captions may go to a server that the model is behind; without it the
+        figures only stand beside its answer.
 
     Returns
     -------
@@ -188,10 +198,12 @@ def ask(
             frames=frames,
             axis=axis,
             include_bar=include_bar,
+            cite=cite,
+            send_captions=send_captions,
         )
     plan = plan_of(source, region, frames, axis, include_bar=include_bar)
     loaded, regions = _loaded(model), tuple(plan())
-    return _asking(loaded, regions, reasoned).ask(
+    return _asking(loaded, regions, reasoned, cite, send_captions).ask(
         Question(question, regions, tuple(turns), tiled), max_tokens=max_tokens
     )
 
@@ -209,6 +221,8 @@ def ask_async(
     frames: Frames | None = None,
     axis: int | str | None = None,
     include_bar: bool | None = None,
+    cite: FigureIndex | str | PathLike[str] | None = None,
+    send_captions: bool = False,
     echo: bool = True,
 ) -> Handle[Answer]:
     """Ask like :func:`ask`, without waiting.
@@ -223,7 +237,7 @@ def ask_async(
 
     def work(write: Callable[[str], None], cancel: Event) -> Answer:
         loaded, regions = _loaded(model), tuple(plan())
-        return _asking(loaded, regions, reasoned).ask(
+        return _asking(loaded, regions, reasoned, cite, send_captions).ask(
             Question(question, regions, tuple(turns), tiled),
             on_text=write,
             cancel=cancel,
@@ -333,13 +347,23 @@ def _loaded(model: Model | str | PathLike[str] | None) -> Model:
     return model
 
 
-def _asking(model: Model, regions: Sequence[Region], reasoned: bool) -> Model:
-    """Return the model as it is asked: about frames together, and in steps where that is wanted."""
+def _asking(
+    model: Model,
+    regions: Sequence[Region],
+    reasoned: bool,
+    cite: FigureIndex | str | PathLike[str] | None = None,
+    send: bool = False,
+) -> Model:
+    """Return the model as it is asked: about frames together, in steps, with figures to cite."""
     from .models.framing import framed
 
     model = framed(model, regions)
-    if not reasoned:
-        return model
-    from .models.reasoning import ReasonedModel
+    if reasoned:
+        from .models.reasoning import ReasonedModel
 
-    return ReasonedModel(model)
+        model = ReasonedModel(model)
+    if cite is None:
+        return model
+    from .retrieval.citing import CitingModel, index_of
+
+    return CitingModel(model, index_of(cite), send=send)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .attention_map import AttentionMap, map_to_dict
+from .citations import Citation, Part, unmarked
 from .regions import Region
 
 if TYPE_CHECKING:
@@ -156,6 +157,14 @@ class Answer:
     tiled : bool or None
         As in the :class:`Question` that it answers, or False where memory was short for tiles; to
         ask again in the same way.
+    citations : tuple of Citation
+        Figures of papers that are like the regions, where an index of them was given; each says
+        whether the model was told its caption and whether a part of the answer rests on it.
+    parts : tuple of Part
+        All of ``text``, cut into what is from the image and what is from a citation; empty where
+        the model was told no captions, so that all is from the image.
+    notes : tuple of str
+        What was changed in the answer and why, a sentence each: marks that no caption supports.
     """
 
     question: str
@@ -169,6 +178,9 @@ class Answer:
     question_words: tuple[Word, ...] = ()
     steps: tuple[Step, ...] = ()
     tiled: bool | None = None
+    citations: tuple[Citation, ...] = ()
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -183,14 +195,18 @@ class Answer:
     @property
     def next_turns(self) -> tuple[Turn, ...]:
         """The conversation including this answer, for a follow-up question."""
-        return (*self.turns, Turn(self.question, self.text))
+        return (*self.turns, Turn(self.question, unmarked(self.text, self.parts)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What cannot be true of the answer, a sentence each: sizes that do not fit the regions."""
+        """What to doubt of the answer, a sentence each: sizes that do not fit, and the notes."""
         from .measuring.stated import impossible_sizes
 
-        return tuple(impossible_sizes(self))
+        text = self.text
+        for part in self.parts:
+            if part.sources:  # sizes of another sample
+                text = text[: part.start] + " " * (part.stop - part.start) + text[part.stop :]
+        return (*impossible_sizes(replace(self, text=text)), *self.notes)
 
     def at_word(self, word: Word) -> Answer:
         """Return the same answer with the maps of one word as its attention."""
@@ -219,6 +235,10 @@ class Answer:
             ],
             "turns": [asdict(turn) for turn in self.turns],
             "provenance": asdict(self.provenance),
+            "citations": [one.to_dict() for one in self.citations],
+            "parts": [
+                {"text": self.text[one.start : one.stop], **one.to_dict()} for one in self.parts
+            ],
         }
 
     def to_json(self) -> str:

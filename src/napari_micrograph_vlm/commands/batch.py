@@ -104,6 +104,10 @@ def batch(
             help="Measure what is found: what the first answer is about, or else the class.",
         ),
     ] = False,
+    cite: Annotated[
+        Path | None,
+        typer.Option("--cite", help="Index of captioned figures: name those most alike, too."),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", help="Address of a dask scheduler: tls://host:8786."),
@@ -132,6 +136,8 @@ def batch(
     label_set = _label_set(labels)
     if label_set is None and learnt is None and not asked:
         raise QuestionError("There is nothing to ask: give --labels, --question, or both.")
+    if cite is not None and (scheduler is not None or workers is not None):
+        raise QuestionError("Figures are cited by one process; leave out --workers, or --cite.")
     source = source_of(
         path,
         pattern=pattern,
@@ -172,6 +178,10 @@ def batch(
             from ..runs.run import run_batch, run_of
 
             loaded = _load(model, device, allow_remote, learnt, label_set)
+            if cite is not None:
+                from ..retrieval.citing import CitingModel, index_of
+
+                loaded = CitingModel(loaded, index_of(cite, device))
             with opened(run_of(source, task, loaded)) as book:
                 done = run_batch(source, task, loaded, book, **shown)
     _tell(books[-1], done, table)

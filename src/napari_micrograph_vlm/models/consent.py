@@ -10,7 +10,7 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from .remote.address import Address
 
-__all__ = ["CONSENTS", "ConsentNeeded", "Consents", "is_remote"]
+__all__ = ["CAPTIONS", "CONSENTS", "CaptionsNeeded", "ConsentNeeded", "Consents", "is_remote"]
 
 
 def is_remote(name: Any) -> TypeGuard[str]:
@@ -53,6 +53,22 @@ class ConsentNeeded(ModelError):  # noqa: N818 - what happened, in a word
         return f"{leave} Send them?"
 
 
+class CaptionsNeeded(ConsentNeeded):
+    """Nobody has agreed yet that captions of figures go to this server, besides pixels."""
+
+    @property
+    def question(self) -> str:
+        """What to ask the user."""
+        address = self.address
+        leave = "leave this machine for" if not address.here else "go to another program:"
+        open_ = "" if address.here or address.encrypted else " They are not encrypted on the way."
+        return (
+            f"The captions of the three figures most alike will {leave} {address.host}, "
+            f"{address.where}, as sources for the answer.{open_} Send them? Without them the "
+            "figures stand beside the answer."
+        )
+
+
 class Consents:
     """The addresses that the user has agreed to; forgotten when the process ends."""
 
@@ -78,3 +94,6 @@ class Consents:
 
 CONSENTS = Consents()
 """What was agreed to in this process."""
+
+CAPTIONS = Consents()
+"""Where captions of figures may go, too."""

@@ -11,7 +11,7 @@ from ..whole_files import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIRST", "LAST", "SIZES", "SURE", "WARNINGS", "typed"]
+__all__ = ["FIGURES", "FIRST", "LAST", "SIZES", "SURE", "WARNINGS", "typed"]
 
 SURE = " (confidence)"
 """Ends the name of the column with how sure an answer is."""
@@ -32,7 +32,9 @@ SIZES = (
 """Of a run that measures: what, how many, their share of the item, their area together, their
 median equivalent diameter and the length of the longest with its uncertainty, in ``unit``."""
 WARNINGS = "warnings"
-"""What cannot be true of the answers; of a run with questions."""
+"""What to doubt of the answers; of a run with questions."""
+FIGURES = "figures"
+"""Figures of papers beside the answers, with paper and page; of a run that cites."""
 LAST = (
     "uncertainty", "height_px", "width_px", "height", "width", "pixel_height", "pixel_width",
     "unit", "status", "error", "seconds", "asked", "model", "revision", "same_as",

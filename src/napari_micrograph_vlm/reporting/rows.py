@@ -135,6 +135,7 @@ def _answers(found: Finding) -> str:
             f'<div class="answer">{safe(said.text)}{sure}</div>'
         )
         lines += [f'<div class="person">{safe(each)}</div>' for each in said.warnings]
+        lines += [f'<div class="soft">{safe(each, 300)}</div>' for each in said.figures]
     if found.sizes is not None:
         lines.append(f'<div class="sizes">{safe(_measured(found, found.sizes))}</div>')
     return "".join(lines)

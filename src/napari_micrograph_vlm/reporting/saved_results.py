@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..citations import Citation, Part
 from ..readers.metadata import Instrument
 from ..regions import Box, Placement, Region
 from ..results import Answer, AttentionMap, Classification, Provenance, Step, Turn, Word
@@ -73,6 +74,9 @@ def pack(
         ],
         "turns": [asdict(turn) for turn in result.turns],
         "tiled": result.tiled,
+        "citations": [one.to_dict() for one in result.citations],
+        "parts": [one.to_dict() for one in result.parts],
+        "notes": list(result.notes),
     }, arrays
 
 
@@ -92,6 +96,13 @@ def answer_of(values: Mapping[str, Any], arrays: Mapping[str, Any], make: Region
             Step(str(step["text"]), _maps(step["attention"], arrays)) for step in values["steps"]
         ),
         tiled=values["tiled"],
+        # What was kept by earlier versions lacks these.
+        citations=tuple(map(Citation.from_dict, values.get("citations", ()))),
+        parts=tuple(
+            Part(int(part["start"]), int(part["stop"]), tuple(map(int, part["sources"])))
+            for part in values.get("parts", ())
+        ),
+        notes=tuple(map(str, values.get("notes", ()))),
     )
 
 

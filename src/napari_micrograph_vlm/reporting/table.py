@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from ..runs.findings import Finding, Run
 from ..runs.merge import counted_once
 from ..whole_files import printable
-from .columns import FIRST, LAST, SIZES, SURE, WARNINGS, typed
+from .columns import FIGURES, FIRST, LAST, SIZES, SURE, WARNINGS, typed
 from .table_files import check_table, read_table, write_table
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def frame_of(
     pandas.DataFrame
         Place (``y0`` to ``x1`` in full-resolution pixels), ``class`` (a person's where there is
         one), the model's class and its probability, one column a question and one with how sure
-        the answer is, what cannot be true of the answers (``warnings``), what was measured (see
-        :data:`.columns.SIZES`), sizes in pixels and in ``unit``, why an item was skipped,
-        ``key``, which names the item in the journal, and ``same_as``, the key of the neighbouring
-        tile that stands for this one because both saw the same thing:
-        ``table[table["same_as"] == ""]`` counts each thing once. Text that is not known is
-        empty, numbers are NaN.
+        the answer is, what to doubt of the answers (``warnings``), figures of papers beside them
+        (``figures``, of a run that cites), what was measured (see :data:`.columns.SIZES`), sizes
+        in pixels and in ``unit``, why an item was skipped, ``key``, which names the item in the
+        journal, and ``same_as``, the key of the neighbouring tile that stands for this one
+        because both saw the same thing: ``table[table["same_as"] == ""]`` counts each thing once.
+        Text that is not known is empty, numbers are NaN.
     """
     run = getattr(recorded, "run", None)
     if isinstance(recorded, Recorded):
@@ -80,7 +80,9 @@ def frame_of(
     if probabilities:
         names = list(dict.fromkeys(name for each in found for name in each.probabilities))
     measured = any(each.sizes for each in found) or (run is not None and run.task.measure)
-    extra = ((WARNINGS,) if questions else ()) + (SIZES if measured else ())
+    cited = any(said.figures for each in found for said in each.said)
+    extra = ((WARNINGS,) if questions else ()) + ((FIGURES,) if cited else ())
+    extra += SIZES if measured else ()
     taken = {*FIRST, *LAST, *extra}
     asked = {question: _free(question, taken) for question in questions}
     chances = {name: _free(f"p({name})", taken) for name in names}
@@ -132,6 +134,7 @@ def _row(
         row[asked[said.question]] = said.text
         row[asked[said.question] + SURE] = said.confidence
     row[WARNINGS] = " ".join(found.warnings)
+    row[FIGURES] = "; ".join(dict.fromkeys(line for said in found.said for line in said.figures))
     if (sizes := found.sizes) is not None:
         measured = (
             sizes.what, sizes.count, sizes.coverage, sizes.area, sizes.diameter, sizes.length,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..labelling.label_sets import LabelSet
     from ..models.base import Model
+    from ..retrieval.index import FigureIndex
     from .findings import Run
     from .progress import Progress
 
@@ -42,6 +43,7 @@ def batch(
     tiled: bool | None = None,
     max_tokens: int = 48,
     measure: bool = False,
+    cite: FigureIndex | str | PathLike[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     pause: Event | None = None,
     cancel: Event | None = None,
@@ -91,6 +93,9 @@ def batch(
     measure : bool
         Whether what is found is measured: what the first answer is about, or the class where
         nothing is asked.
+    cite : FigureIndex or path, optional
+        As for :func:`~napari_micrograph_vlm.ask`: the column ``figures`` names the figures of
+        papers beside the answers.
     on_progress : callable, optional
         Called with a ``Progress`` after every few items.
     pause, cancel : threading.Event, optional
@@ -138,6 +143,10 @@ def batch(
         from ..labelling.learnt_model import LearntModel
 
         loaded = LearntModel.load(learnt, loaded, label_set)
+    if cite is not None:
+        from ..retrieval.citing import CitingModel, index_of
+
+        loaded = CitingModel(loaded, index_of(cite))
     place = MEMORY if journal is None else str(journal)
     with Journal.create(place, run_of(given, task, loaded)) as book:
         if again:

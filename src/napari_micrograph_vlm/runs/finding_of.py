@@ -74,7 +74,16 @@ def finding_of(
         best=best,
         probability=probability,
         probabilities=probabilities,
-        said=tuple(Said(one.question, one.text, one.confidence, one.warnings) for one in answers),
+        said=tuple(
+            Said(
+                one.question,
+                one.text,
+                one.confidence,
+                one.warnings,
+                tuple(map(str, one.citations)),
+            )
+            for one in answers
+        ),
         maps=tuple(maps),
         shape=region.shape,
         pixel_size=region.pixel_size,

@@ -29,13 +29,15 @@ class Status(StrEnum):
 class Said:
     """One question and the model's answer.
 
-    ``warnings`` is what cannot be true of it (:attr:`.results.Answer.warnings`).
+    ``warnings`` is what to doubt of it (:attr:`.results.Answer.warnings`), ``figures`` are the
+    figures of papers beside it, a line each.
     """
 
     question: str
     text: str
     confidence: float = nan
     warnings: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ def _said_row(finding: Finding) -> Any:
             one.question,
             one.text,
             _or_none(one.confidence),
-            *([one.warnings] if one.warnings else ()),
+            *([one.warnings] if one.warnings or one.figures else ()),
+            *([one.figures] if one.figures else ()),
         ]
         for one in finding.said
     ]
@@ -160,8 +161,8 @@ def _said_of(stored: Any) -> tuple[tuple[Said, ...], Sizes | None]:
         }
         sizes = Sizes(**given)
     said = tuple(
-        Said(question, text, _or_nan(sure), tuple(warnings[0]) if warnings else ())
-        for question, text, sure, *warnings in answers
+        Said(question, text, _or_nan(sure), *map(tuple, more))
+        for question, text, sure, *more in answers
     )
     return said, sizes
 

@@ -16,6 +16,7 @@ from ..models.reasoning import ReasonedModel
 from ..results import Answer, Question, Turn
 from .ask_handler_entries import STOPPED, SUGGESTIONS, Entry, covering, describe
 from .ask_keeping import AskKeeping
+from .citations_handler import CitationsHandler, cited
 from .consent import destination, wait_for_consent
 from .handler import Handler
 from .handler_jobs import Job, Outcome, Report, read_regions, sentence_of
@@ -67,6 +68,7 @@ class AskHandler(Handler):
             lambda: self._job is not None,
         )
         self.measuring = MeasureHandler(view, viewer, lambda: self.shown, lambda: self._pointed)
+        self.citing = CitationsHandler(view, viewer, lambda: self.binding.image)
         self.keeping = AskKeeping(self)
         view.question.set_suggestions(SUGGESTIONS)
         self.connections.add(view.asked, self.ask)
@@ -107,6 +109,7 @@ class AskHandler(Handler):
         models = self.models
         method = self.trust.method
         reasoned = self.view.wants_steps
+        figures = self.citing.index()
 
         def work(report: Any, cancel: Event) -> Answer:
             regions = read_regions(plan, cancel)
@@ -116,9 +119,14 @@ class AskHandler(Handler):
                 cancel=cancel,
                 on_load=lambda: report(Report.STAGE, "Loading the model…"),
             ) as model:
+                asking = (
+                    ReasonedModel(framed(model, regions)) if reasoned else framed(model, regions)
+                )
+                if figures is not None:
+                    asking = cited(asking, figures(), (text, regions), report, cancel)
                 report(Report.STAGE, "Looking at the region…")
                 return asked(
-                    ReasonedModel(framed(model, regions)) if reasoned else framed(model, regions),
+                    asking,
                     # Several regions are looked at as a whole, as the panel says.
                     Question(text, regions, turns, tiled if len(regions) == 1 else False),
                     method,
@@ -238,6 +246,7 @@ class AskHandler(Handler):
         if not self.closed:
             self.trust.close(deleted=deleted)
             self.measuring.close(deleted=deleted)
+            self.citing.close(deleted=deleted)
             self.keeping.close(deleted=deleted)
         super().close(deleted=deleted)
 
@@ -248,6 +257,7 @@ class AskHandler(Handler):
         self._shown = -1
         self._converse(())
         self.view.clear_answer()
+        self.citing.show(None)
         self.trust.refresh()
         self.measuring.refresh()
         self.view.messages.clear()
@@ -325,6 +335,7 @@ class AskHandler(Handler):
             self.view.looked_at.show_frames([(region.label, one.share) for region, one in pairs])
             self._mark_frame()
         self.view.sizes.show_sentences(answer.warnings)
+        self.citing.show(answer)
         self.view.share.setEnabled(True)
         self._pointed = answer
         self.trust.refresh()

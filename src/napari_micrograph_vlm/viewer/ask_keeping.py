@@ -211,7 +211,8 @@ class AskKeeping(QObject):
         def work(report: Any, cancel: Event) -> list[Path]:
             from ..reporting.figure import COLORMAPS, save_figure
 
-            text = f"{answer.question} {answer.text}"
+            used = "; ".join(str(one) for one in answer.citations if one.used)
+            text = f"{answer.question} {answer.text}{f' ({used})' if used else ''}"
             paths = [path]
             if len(answer.regions) > 1:
                 numbers = range(1, len(answer.regions) + 1)

@@ -21,6 +21,7 @@ from ..models.consent import is_remote
 from ..models.framing import framed
 from ..models.reasoning import ReasonedModel
 from ..results import Answer, AttentionMap
+from ..retrieval.citing import CitingModel
 from .ask_handler_entries import Entry, covering
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Report
@@ -236,6 +237,8 @@ class TrustHandler(QObject):
                 # A reasoned answer is compared with reasoned ones, and frames are asked together.
                 together = framed(model, answer.regions)
                 asking = ReasonedModel(together) if answer.steps else together
+                if any(one.told for one in answer.citations):  # with the same sources
+                    asking = CitingModel(asking, known=answer.citations)
                 return work(asking, answer, report, cancel)
 
         for other, kept in self._jobs.items():

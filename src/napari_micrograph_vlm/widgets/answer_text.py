@@ -24,6 +24,9 @@ __all__ = ["AnswerText", "WordSpan"]
 WordSpan = tuple[int, int, float]
 """Start and end of a word in the text, and its probability."""
 
+SHADE = QColor(86, 180, 233, 70)
+"""Behind what is from somewhere else: Okabe and Ito's sky blue, thin enough to read through."""
+
 UNSURE = 0.5
 """Words less probable than this get a dotted line."""
 
@@ -51,6 +54,7 @@ class AnswerText(QTextEdit):
         self.setToolTip("Click a word to see where the model looked for it")
         self.setAccessibleName("Answer")
         self._words: tuple[WordSpan, ...] = ()
+        self._shaded: tuple[tuple[int, int], ...] = ()
         self._chosen = -1
         self._page.contentsChanged.connect(self._fit)
         self._fit()
@@ -75,6 +79,7 @@ class AnswerText(QTextEdit):
     def set_text(self, text: str, words: Sequence[WordSpan] = ()) -> None:
         """Show ``text`` letter for letter; without ``words`` nothing can be clicked."""
         self._words = tuple(words)
+        self._shaded = ()
         self.setPlainText(text)
         self.choose(-1)
 
@@ -84,10 +89,19 @@ class AnswerText(QTextEdit):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(piece)
 
+    def shade(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Shade parts of the text, (start, end): what is from somewhere else."""
+        self._shaded = tuple(spans)
+        self.choose(self._chosen)
+
     def choose(self, index: int) -> None:
         """Mark a word without telling anybody; -1 marks none."""
         self._chosen = index if 0 <= index < len(self._words) else -1
         marks = []
+        for start, stop in self._shaded:
+            look = QTextCharFormat()
+            look.setBackground(SHADE)
+            marks.append(self._mark(start, stop, look))
         for i, (start, stop, probability) in enumerate(self._words):
             look = QTextCharFormat()
             if i == self._chosen:
@@ -98,14 +112,17 @@ class AnswerText(QTextEdit):
                 look.setUnderlineColor(self.palette().color(QPalette.ColorRole.Text))
             else:
                 continue
-            mark = QTextEdit.ExtraSelection()
-            cursor = QTextCursor(self._page)
-            cursor.setPosition(_units(self.toPlainText(), start))
-            cursor.setPosition(_units(self.toPlainText(), stop), QTextCursor.MoveMode.KeepAnchor)
-            mark.cursor = cursor
-            mark.format = look
-            marks.append(mark)
+            marks.append(self._mark(start, stop, look))
         self.setExtraSelections(marks)
+
+    def _mark(self, start: int, stop: int, look: QTextCharFormat) -> QTextEdit.ExtraSelection:
+        mark = QTextEdit.ExtraSelection()
+        cursor = QTextCursor(self._page)
+        cursor.setPosition(_units(self.toPlainText(), start))
+        cursor.setPosition(_units(self.toPlainText(), stop), QTextCursor.MoveMode.KeepAnchor)
+        mark.cursor = cursor
+        mark.format = look
+        return mark
 
     def word_at(self, point: QPoint) -> int:
         """Index of the word at ``point`` of the viewport; -1 where there is none."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from .advanced import Advanced
 from .answer_text import AnswerText, WordSpan
+from .citations_bar import CitationsBar, CiteBox
 from .destination import destination_label, show_destination
 from .frame_strip import FrameStrip
 from .frames_box import FramesBox
@@ -82,10 +83,12 @@ class AskView(Panel):
         self.looked_at = FrameStrip()
         self.note = PlainLabel(dim=True, small=True)
         self.sizes = SizeWarning()
+        self.citations = CitationsBar()
         self.badge = TrustBadge()
         self.measure = MeasureBar()
         self.advanced = Advanced()
         self.models = ModelPicker()
+        self.cite = CiteBox()
         self.history = HistoryList()
         self.share = ShareRow()
         self.earlier = EarlierLine()
@@ -143,6 +146,7 @@ class AskView(Panel):
         self._card.hide()
         self.note.setText("")
         self.sizes.show_sentences(())
+        self.citations.show_figures(())
         self.badge.clear()
         self.measure.clear()
         self.share.setEnabled(False)
@@ -173,6 +177,7 @@ class AskView(Panel):
         self.looked_at.show_frames(())
         self.note.setText(note)
         self.sizes.show_sentences(())
+        self.citations.show_figures(())
         self.badge.covered.setChecked(False)
         self.share.setEnabled(False)  # until the answer is known to be a whole one
         self._card.show()
@@ -236,6 +241,7 @@ class AskView(Panel):
         card.addWidget(self.looked_at)
         card.addLayout(below)
         card.addWidget(self.sizes)
+        card.addWidget(self.citations)
         card.addWidget(self.badge)
         card.addWidget(self.measure)
         card.addWidget(self.share)
@@ -248,6 +254,7 @@ class AskView(Panel):
         for part in under:
             self.column.addWidget(part)
         self.advanced.add(self.models)
+        self.advanced.add(self.cite)
         self.column.addWidget(self.advanced)
         earlier = QHBoxLayout()
         earlier.addWidget(heading("Earlier questions"), 1)
