@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .regions import Region
     from .results import Answer, AttentionMap, Classification
     from .runs.calls import batch
+    from .structures.calls import structure
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "classify",
     "load_model",
     "measure",
+    "structure",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "classify": "api",
     "load_model": "api",
     "measure": "measuring.measurement",
+    "structure": "structures.calls",
 }
 
 

@@ -16,11 +16,15 @@ from . import __version__
 from ._offline import forbid_network
 from .commands import bar as information_bar
 from .commands import batch as runs_batch
-from .commands import data, evaluate, models, train
+from .commands import cite as citing
+from .commands import data, evaluate, fracture, merging, mixing, models, train
 from .commands import find as finding
+from .commands import fine_tune as fine_tuning
 from .commands import labels as label_sets
 from .commands import learn as learning
 from .commands import report as reports
+from .commands import structure as shapes
+from .commands.telling import answer_text, classification_text
 from .errors import MicrographError, QuestionError, RegionError
 
 if TYPE_CHECKING:
@@ -192,6 +196,13 @@ def ask(
     ] = False,
     include_bar: IncludeBar = False,
     allow_remote: AllowRemote = False,
+    cite: Annotated[
+        Path | None,
+        typer.Option("--cite", help="Index of captioned figures: cite the three most alike."),
+    ] = None,
+    send_captions: Annotated[
+        bool, typer.Option("--send-captions", help="Their captions may go to the server, too.")
+    ] = False,
 ) -> None:
     """Ask a question about a micrograph, a region of it, two to compare, or frames of a stack."""
     boxes = [parse_region(text) for text in region or ()]
@@ -211,8 +222,21 @@ def ask(
         from .models.reasoning import ReasonedModel
 
         loaded = ReasonedModel(loaded)
+    figures = None
+    if cite is not None:
+        from .retrieval.citing import index_of
+
+        figures = index_of(cite, device)
     answer: Answer = ask_model(  # type: ignore[assignment]
-        image, question, boxes or None, loaded, tiled=tiles, include_bar=include_bar, frames=frames
+        image,
+        question,
+        boxes or None,
+        loaded,
+        tiled=tiles,
+        include_bar=include_bar,
+        frames=frames,
+        cite=figures,
+        send_captions=send_captions,
     )
     if overlay is not None:
         from .picture import save_overlay
@@ -225,7 +249,7 @@ def ask(
         found = {**answer.to_dict(), "measured": [one.to_dict() for one in sizes]}
         print(json.dumps(found if measured else answer.to_dict(), ensure_ascii=False))
     else:
-        print("\n".join([_answer_text(answer), *_sizes_text(sizes)]))
+        print("\n".join([answer_text(answer), *_sizes_text(sizes)]))
 
 
 def _sizes(answer: Answer) -> list[Measurement]:
@@ -290,20 +314,26 @@ def classify(
     result: Classification = classify_with(  # type: ignore[assignment]
         image, label_set, boxes or None, loaded, threshold=threshold, include_bar=include_bar
     )
-    print(result.to_json() if as_json else _classification_text(result, top))
+    print(result.to_json() if as_json else classification_text(result, top))
 
 
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(label_sets.app, name="labels")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(merging.app, name="merge")
+app.add_typer(mixing.app, name="mix")
+app.add_typer(citing.app, name="figures")
 app.command()(train.train)
+app.command("train-fracture")(fracture.train_fracture)
+app.command()(fine_tuning.fine_tune)
 app.command()(learning.learn)
 app.command()(runs_batch.batch)
 app.command()(reports.report)
 app.command()(finding.find)
 app.command()(finding.compare)
 app.command()(information_bar.bar)
+app.command()(shapes.structure)
 
 
 def parse_region(text: str) -> tuple[float, float, float, float]:
@@ -350,37 +380,3 @@ def _load(model: str | None, device: str, allow_remote: bool) -> Model:
     loaded = load_model(model, allow_remote=allow_remote)
     print(f"Pixels go to {loaded.device}.", file=sys.stderr)
     return loaded
-
-
-def _answer_text(answer: Answer) -> str:
-    made = answer.provenance
-    how = f"{made.model} on {made.device}, {made.seconds:.2f} s"
-    lines = [f"  {number}. {step.text}" for number, step in enumerate(answer.steps, start=1)]
-    sure = "" if math.isnan(answer.confidence) else f"confidence {answer.confidence:.2f}; "
-    lines += [answer.text, f"  {sure}{how}"]
-    lines += [f"  Check: {sentence}" for sentence in answer.warnings]
-    for number, (region, attention) in enumerate(
-        zip(answer.regions, answer.attention, strict=True), start=1
-    ):
-        place = f" in region {number}" if len(answer.regions) > 1 else ""
-        if not attention.has_focus:
-            lines.append(f"  The model looked at nothing in particular{place}.")
-            continue
-        rows, columns = attention.values.shape
-        row, column = attention.peak
-        height, width = region.shape
-        y = region.box[0] - 0.5 + (row + 0.5) * height / rows
-        x = region.box[1] - 0.5 + (column + 0.5) * width / columns
-        lines.append(f"  looked most at row {y:.0f}, column {x:.0f}{place}")
-    return "\n".join(lines)
-
-
-def _classification_text(result: Classification, top: int) -> str:
-    lines = []
-    for index, region in enumerate(result.regions):
-        if len(result) > 1:
-            lines.append(f"{region.source} {','.join(map(str, region.box))}")
-        if result.best[index] == result.UNKNOWN:
-            lines.append(f"{result.UNKNOWN}: no class reaches {result.threshold:g}")
-        lines += [f"{probability:.3f}  {name}" for name, probability in result.top(index, top)]
-    return "\n".join(lines)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import MicrographError, SourceError
+from . import figure_texts, fracture
+from .figures import figures
 from .progress import bar, file_errors, name_skipped, need, stoppable
 from .teaching import key_of, postfix, report, server_teacher
 
@@ -348,3 +350,8 @@ def audit(
     name_skipped(check.broken)
     for line in check.lines():
         print(line)
+
+
+figure_texts.register(app)
+app.command("fracture")(fracture.make_fracture)
+app.command()(figures)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .fracture import evaluate_fracture
+
 if TYPE_CHECKING:
     from ..evaluation.run import Evaluation
 
@@ -346,3 +348,6 @@ def specimens(
         typer.echo(table_of(figures))
         if json_file is not None:
             json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+app.command("fracture")(evaluate_fracture)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .region_view import unwrapped
     from .region_window import same_data
     from .show import show_answer, show_classification, show_measurement
+    from .structure_layer import show_structure
 
 __all__ = [
     "OverlayStyle",
@@ -55,6 +56,7 @@ __all__ = [
     "show_classification",
     "show_measurement",
     "show_overlay",
+    "show_structure",
     "show_word",
     "unwrapped",
     "write_classification",
@@ -83,6 +85,7 @@ _HOMES = {
     "show_classification": "show",
     "show_measurement": "show",
     "show_overlay": "overlays",
+    "show_structure": "structure_layer",
     "show_word": "overlays",
     "unwrapped": "region_view",
     "write_classification": "features",

@@ -5,24 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..labelling import PRESETS
+from ..structures.kinds import KINDS, ORIENTATIONS
 from ..widgets.ask_view import AskView
 from ..widgets.batch_view import BatchView
 from ..widgets.classify_view import ClassifyView
 from ..widgets.compare_view import CompareView
+from ..widgets.figure_review import FigureReviewView
 from ..widgets.model_manager import ModelManagerView
 from ..widgets.results_view import ResultsView
 from ..widgets.review_view import ReviewView
 from ..widgets.similar_view import SimilarView
+from ..widgets.structure_view import StructureView
+from ..widgets.teach_view import TeachView
 from .ask_handler import AskHandler
 from .batch_handler import BatchHandler
 from .classify_handler import ClassifyHandler
 from .compare_handler import CompareHandler
 from .compare_layer import BRIGHTER, DARKER
+from .figure_review_handler import FigureReviewHandler
 from .model_manager_handler import ModelManagerHandler
 from .results_handler import ResultsHandler
 from .results_rows import TEXTS
 from .review_handler import ReviewHandler
 from .similar_handler import SimilarHandler
+from .structure_handler import StructureHandler
+from .teach_handler import TeachHandler
 
 if TYPE_CHECKING:
     # The name of the module in full: napari looks for this very annotation.
@@ -33,10 +40,13 @@ __all__ = [
     "BatchDock",
     "ClassifyDock",
     "CompareDock",
+    "FigureReviewDock",
     "ModelDock",
     "ResultsDock",
     "ReviewDock",
     "SimilarDock",
+    "StructureDock",
+    "TeachDock",
     "ask_widget",
     "classify_widget",
 ]
@@ -126,6 +136,33 @@ class CompareDock(CompareView):
     def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
         super().__init__(DARKER, BRIGHTER)
         self.handler = CompareHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class FigureReviewDock(FigureReviewView):
+    """Texts about figures of papers gone through by a person (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.handler = FigureReviewHandler(self, real_viewer(napari_viewer))
+        self.closed.connect(self.deleteLater)
+
+
+class TeachDock(TeachView):
+    """A large model taught with corrections, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__()
+        self.handler = TeachHandler(self, real_viewer(napari_viewer), **options)
+        self.closed.connect(self.deleteLater)
+
+
+class StructureDock(StructureView):
+    """A 3-D structure of a region or a text, bound to a viewer (see :class:`AskDock`)."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, **options: Any) -> None:
+        super().__init__([(name, kind.plural) for name, kind in KINDS.items()], ORIENTATIONS)
+        self.handler = StructureHandler(self, real_viewer(napari_viewer), **options)
         self.closed.connect(self.deleteLater)
 
 

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from ..widgets.classify_view import ClassifyView
     from ..widgets.compare_view import CompareView
     from ..widgets.similar_view import SimilarView
+    from ..widgets.structure_view import StructureView
+    from ..widgets.teach_view import TeachView
 
-    RegionView = AskView | ClassifyView | CompareView | SimilarView
+    RegionView = AskView | ClassifyView | CompareView | SimilarView | StructureView | TeachView
     """A panel about regions of an image."""
 
 __all__ = ["Handler"]
