@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _joined(things: Sequence[Drawn], page: Box) -> list[list[Drawn]]:
     """Return the things in groups of those that are near one another."""
     if not things:
         return []
-    from skimage.measure import label
+    from scipy.ndimage import label
 
     width, height = _sides(page)
     cell = max(CELL, width / _MOST_CELLS, height / _MOST_CELLS)
@@ -141,7 +142,7 @@ def _joined(things: Sequence[Drawn], page: Box) -> list[list[Drawn]]:
         grid[rows, columns] = True
         row = min(int((y0 + y1) / 2 / cell), grid.shape[0] - 1)
         places.append((row, min(int((x0 + x1) / 2 / cell), grid.shape[1] - 1)))
-    labels = label(grid, connectivity=1)
+    labels: Any = label(grid)[0]
     groups: dict[int, list[Drawn]] = {}
     for one, place in zip(things, places, strict=True):
         groups.setdefault(int(labels[place]), []).append(one)

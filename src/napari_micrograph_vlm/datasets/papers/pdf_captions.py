@@ -130,7 +130,8 @@ def _parts(block: Block, style: Style) -> list[Block]:
             short = before.box[2] < right - 0.12 * (right - block.box[0])
             started = _started(line.text)
             # A mention can begin a line, but then the line above is full and of its font.
-            begins = started and (line.font != before.font or (short and _ENDS.search(before.text)))
+            ended = short and _ENDS.search(before.text) is not None
+            begins = started and (line.font != before.font or ended)
             if not begins and short and not started and _started(parts[-1].lines[0].text):
                 begins = (
                     style.is_body(line)

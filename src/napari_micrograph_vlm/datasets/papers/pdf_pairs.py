@@ -81,7 +81,8 @@ def pair_up(
             sides = [(side, [one for one in found if one.ruled]) for side, found in sides[:2]]
         options.append([one for one in sides if any(piece.large for piece in one[1])])
     best = _best(texts, options, pieces, page, habit)
-    pairs, used = [], set()
+    pairs: list[Pair] = []
+    used: set[int] = set()
     for caption, (side, chosen) in zip(texts.captions, best, strict=True):
         used.update(id(piece) for piece in chosen)
         if chosen and not caption.table:
