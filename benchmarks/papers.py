@@ -1,8 +1,8 @@
-"""Figures of papers found: ``python -m benchmarks.papers [--latex HALF] [--faults]``.
+"""Figures of papers found: ``python -m benchmarks.papers [--latex HALF --count N] [--faults]``.
 
 Papers set with reportlab as in the tests, and with ``--latex`` those of ``papers_latex`` (needs
-pdflatex). Whoever tunes looks at the ``development`` half only; ``held-out`` is for the figure that
-is reported.
+pdflatex), as many as ``--count`` says from the ``--first`` on. Whoever tunes looks at the
+``development`` half only; ``held-out`` is for the figure that is reported.
 
 A pair counts when the caption is at least 0.9 similar and the boxes share at least 0.7 of what both
 cover together.
@@ -125,12 +125,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.papers", description=__doc__)
     parser.add_argument("--faults", action="store_true", help="also print what went wrong")
     parser.add_argument("--latex", choices=papers_latex.HALVES, help="papers set with LaTeX")
+    parser.add_argument("--count", type=int, default=papers_latex.EACH, help="LaTeX papers to set")
+    parser.add_argument("--first", type=int, default=0, help="the first of them that is measured")
     chosen = parser.parse_args()
+    if not 0 <= chosen.first < chosen.count:
+        parser.error("--first must be less than --count, and not negative.")
     with TemporaryDirectory() as name:
         folder = Path(name)
         if chosen.latex:
-            known = papers_latex.make_papers(folder, chosen.latex)
-            papers = {folder / paper.file: paper.figures for paper in known}
+            known = papers_latex.make_papers(folder, chosen.latex, chosen.count)
+            papers = {folder / paper.file: paper.figures for paper in known[chosen.first :]}
             total = measure(papers, f"Set with LaTeX, {chosen.latex} half")
         else:
             total = measure(typeset(folder), "Set with reportlab")

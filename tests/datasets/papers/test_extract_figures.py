@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 from drawing import reader_of
 from PIL import Image
@@ -138,6 +139,61 @@ def test_parts_of_a_compound_figure_are_kept(tmp_path):
     assert [part.letter for part in figure.panels] == ["a", "b"]
     with Image.open(tmp_path / "out" / figure.image) as image:
         assert image.size == figure.size
+
+
+def saved_page(folder: Path, *numbers: int) -> Path:
+    """Write a page of three figures, and the pictures of some of them beside it."""
+    (folder / "p_files").mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        noise = np.random.default_rng(number).integers(0, 255, (15, 20), np.uint8)
+        picture = Image.fromarray(noise).resize((200, 150))
+        picture.save(folder / "p_files" / f"{number}.png")
+    figures = (
+        f'<figure><img src="p_files/{n}.png"><figcaption>Figure {n}. x</figcaption></figure>'
+        for n in (1, 2, 3)
+    )
+    page = folder / "p.html"
+    page.write_text(f"<html><body>{''.join(figures)}</body></html>")
+    return page
+
+
+def test_a_page_gets_its_other_figures_once_their_pictures_lie_beside_it(tmp_path):
+    out = tmp_path / "out"
+    page = saved_page(tmp_path)
+    none = extract_figures([page], out)
+    assert (none.figures, len(none.skipped)) == (0, 1)
+    saved_page(tmp_path, 2)
+    some = extract_figures([page], out)
+    assert (some.figures, len(some.skipped)) == (1, 2)
+    (first,) = read_figures(out)
+    saved_page(tmp_path, 1, 3)
+    every = extract_figures([page], out)
+    assert (every.figures, every.skipped) == (3, [])
+    # What was there keeps its name: texts made of it go by that.
+    assert read_figures(out)[0] == first
+    assert len({one.id for one in read_figures(out)}) == 3
+    assert sorted(one.label for one in read_figures(out)) == ["Figure 1", "Figure 2", "Figure 3"]
+    done = extract_figures([page], out)
+    assert (done.papers, done.before, done.figures) == (0, 1, 3)
+
+
+@pytest.mark.parametrize("error", [OSError("disk gone"), MemoryError()])
+def test_a_paper_that_failed_for_the_moment_is_read_again(tmp_path, monkeypatch, error):
+    file = paper(tmp_path / "a.pdf", captioned, other)
+    real = extract.split_panels
+    calls: list[int] = []
+
+    def failing(*given):
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+        return real(*given)
+
+    monkeypatch.setattr(extract, "split_panels", failing)
+    first = extract_figures([file], tmp_path / "out")
+    assert (first.figures, len(first.skipped)) == (1, 1)
+    second = extract_figures([file], tmp_path / "out")
+    assert (second.papers, second.figures, second.skipped) == (1, 2, [])
 
 
 def test_no_papers_is_one_sentence(tmp_path):

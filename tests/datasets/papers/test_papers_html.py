@@ -164,3 +164,129 @@ def test_publishers_ways_of_marking_captions_are_read(tmp_path: Path) -> None:
     for number, one in enumerate(found):
         saved = Image.open(tmp_path / "Foam_files" / f"{number}.png").convert("RGB")
         assert one.image.convert("RGB").tobytes() == saved.tobytes()
+
+
+_NESTED = (
+    '<figure class="ltx_figure"><div class="ltx_flex_figure"><div><figure><img src="Foam_files/'
+    '0.png"><figcaption><span class="ltx_tag">(a) </span>Before</figcaption></figure></div><figure>'
+    '<img src="Foam_files/1.png"><figcaption>(b) After</figcaption></figure></div><figcaption>'
+    '<span class="ltx_tag">Figure 1: </span>Foam.</figcaption></figure>'
+)
+
+
+def test_figures_within_a_figure_are_its_panels(tmp_path: Path) -> None:
+    for number in range(2):
+        _saved(tmp_path / "Foam_files" / f"{number}.png", seed=number)
+    (found,) = figures_of_html(_page(tmp_path, _NESTED))
+    assert (found.label, found.caption) == ("Figure 1", "Foam. (a) Before (b) After")
+    assert [(one.letter, one.caption) for one in found.panels] == [("a", "Before"), ("b", "After")]
+    for number, panel in enumerate(found.panels):
+        saved = Image.open(tmp_path / "Foam_files" / f"{number}.png").convert("L")
+        assert found.image.crop(panel.box).convert("L").tobytes() == saved.tobytes()
+
+
+def test_one_figure_within_a_figure_gets_label_and_caption_of_the_outer(tmp_path: Path) -> None:
+    _saved(tmp_path / "Foam_files" / "0.png")
+    page = _page(
+        tmp_path,
+        '<figure><div><figure><img src="Foam_files/0.png"><figcaption>(a) One</figcaption></figure>'
+        "</div><figcaption>Figure 1: Whole.</figcaption></figure>",
+    )
+    (found,) = figures_of_html(page)
+    assert (found.label, found.caption, found.panels) == ("Figure 1", "Whole. (a) One", ())
+
+
+def test_figures_with_labels_of_their_own_stay_apart_in_a_common_box(tmp_path: Path) -> None:
+    for number in range(2):
+        _saved(tmp_path / "Foam_files" / f"{number}.png", seed=number)
+    inner = '<figure><img src="Foam_files/{0}.png"><figcaption>Figure {0}: x</figcaption></figure>'
+    page = _page(
+        tmp_path,
+        f"<figure>{inner.format(0)}{inner.format(1)}<figcaption>Both</figcaption></figure>",
+    )
+    assert [one.label for one in figures_of_html(page)] == ["Figure 0", "Figure 1"]
+
+
+def test_several_pictures_of_one_caption_are_put_side_by_side(tmp_path: Path) -> None:
+    for number in range(5):
+        _saved(tmp_path / "Foam_files" / f"{number}.png", seed=number)
+    _saved(tmp_path / "Foam_files" / "icon.png", 24, 24)
+    shown = "".join(f'<img src="Foam_files/{one}.png">' for one in (0, 1, 2, 3, 4, "icon"))
+    page = _page(
+        tmp_path,
+        f"<figure>{shown}<figcaption>Fig. 1: (a) A, (b) B, (c) C, (d) D, (e) E.</figcaption>"
+        f"</figure><figure>{shown}<figcaption>Fig. 2: Foams.</figcaption></figure>",
+    )
+    first, second = figures_of_html(page)
+    assert [(one.letter, one.caption) for one in first.panels] == [(x, x.upper()) for x in "abcde"]
+    assert [one.letter for one in second.panels] == [""] * 5
+    assert first.image.size == (620, 310)
+    for number, panel in enumerate(first.panels):
+        saved = Image.open(tmp_path / "Foam_files" / f"{number}.png").convert("L")
+        assert first.image.crop(panel.box).convert("L").tobytes() == saved.tobytes()
+
+
+def test_two_sizes_of_one_picture_are_one_picture(tmp_path: Path) -> None:
+    image = _saved(tmp_path / "Foam_files" / "large.png", 400, 300)
+    image.resize((200, 150)).save(tmp_path / "Foam_files" / "small.png")
+    page = _page(
+        tmp_path,
+        '<figure><img src="Foam_files/small.png"><img src="Foam_files/large.png"><figcaption>Foam'
+        "</figcaption></figure>",
+    )
+    (found,) = figures_of_html(page)
+    assert (found.image.size, found.panels) == ((400, 300), ())
+
+
+def test_figures_without_their_picture_and_icons_are_named(tmp_path: Path) -> None:
+    _saved(tmp_path / "Foam_files" / "good.png")
+    _saved(tmp_path / "Foam_files" / "icon.png", 24, 24)
+    page = _page(
+        tmp_path,
+        '<figure><img src="Foam_files/good.png"><figcaption>Figure 1. x</figcaption></figure>'
+        '<figure><img src="Foam_files/far.png"><figcaption>Figure 2. y</figcaption></figure>'
+        '<figure><img src="Foam_files/icon.png"><figcaption>A sign</figcaption></figure>',
+    )
+    skipped: list[str] = []
+    missing: list[str] = []
+    assert [one.label for one in figures_of_html(page, skipped=skipped, missing=missing)] == [
+        "Figure 1"
+    ]
+    assert skipped == [
+        "Foam.html: Figure 2: Foam_files/far.png does not lie beside the page.",
+        "Foam.html: A picture is empty, an icon or a logo.",
+    ]
+    assert missing == ["Foam_files/far.png"]
+
+
+def test_a_table_set_as_a_figure_is_none(tmp_path: Path) -> None:
+    _saved(tmp_path / "Foam_files" / "a.png")
+    page = _page(
+        tmp_path,
+        '<figure><img src="Foam_files/a.png"><figcaption>Table 1. Foams.</figcaption></figure>',
+    )
+    assert list(figures_of_html(page)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("10<sup>-3</sup> mol", "10⁻³ mol"),
+        ("H<sub>2</sub>O", "H₂O"),
+        ("T<sub>max</sub>", "T_{max}"),
+        ("Ti<sup>4+</sup>", "Ti⁴⁺"),
+        ("5 <sup>o</sup>C", "5 °C"),
+        ("the 1<sup>st</sup> film", "the 1st film"),
+        ("known<sup><a href='#r'>[1]</a></sup>", "known[1]"),
+        ('<math class="ltx_Math"><msup><mi>x</mi><mn>2</mn></msup></math>', "x²"),
+        ('<math class="ltx_Math"><msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup></math>', "x₁²"),
+    ],
+)
+def test_raised_and_lowered_letters_stay_so(tmp_path: Path, written: str, read: str) -> None:
+    _saved(tmp_path / "Foam_files" / "a.png")
+    page = _page(
+        tmp_path,
+        f'<figure><img src="Foam_files/a.png"><figcaption>Fig. 1: {written}</figcaption></figure>',
+    )
+    (found,) = figures_of_html(page)
+    assert found.caption == read

@@ -114,3 +114,70 @@ def test_other_files_are_told_in_one_sentence(tmp_path: Path, text: str) -> None
         list(figures_of_jats(file))
     assert str(told.value).startswith("a.xml")
     assert "\n" not in str(told.value)
+
+
+def test_several_pictures_of_a_figure_are_put_side_by_side(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    _picture(tmp_path / "b.png", 100, 80)
+    article = _article(
+        tmp_path,
+        "<fig><label>Fig. 1</label><caption><p>(a) Thin, (b) thick.</p></caption><graphic "
+        "xlink:href='a'/><graphic xlink:href='b'/></fig>",
+    )
+    (found,) = figures_of_jats(article)
+    assert [(one.letter, one.box) for one in found.panels] == [
+        ("a", (0, 0, 160, 120)),
+        ("b", (170, 0, 270, 80)),
+    ]
+    assert found.image.size == (270, 120)
+
+
+def test_a_group_with_a_picture_of_its_own_is_a_figure(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    article = _article(
+        tmp_path,
+        "<fig-group><label>Fig. 2</label><caption><p>Growth.</p></caption><graphic xlink:href='a'/>"
+        "<fig><label>(a)</label><caption><p>Day 1.</p></caption></fig></fig-group>",
+    )
+    (found,) = figures_of_jats(article)
+    assert (found.label, found.caption) == ("Fig. 2", "Growth. (a) Day 1.")
+
+
+def test_figures_without_their_picture_are_named(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    one = (
+        "<fig><label>Fig. {0}</label><caption><p>X.</p></caption><graphic xlink:href='{1}'/></fig>"
+    )
+    article = _article(tmp_path, one.format(1, "a") + one.format(2, "far.tif"))
+    skipped: list[str] = []
+    missing: list[str] = []
+    found = list(figures_of_jats(article, skipped=skipped, missing=missing))
+    assert [each.label for each in found] == ["Fig. 1"]
+    assert skipped == ["article.xml: Fig. 2: far.tif does not lie beside it."]
+    assert missing == ["far.tif"]
+
+
+def test_letters_raised_lowered_and_of_the_publishers_names_are_kept(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    article = _article(
+        tmp_path,
+        "<p>The word &lt;!ENTITY <![CDATA[<!ENTITY x SYSTEM 'file:///x'>]]></p><!-- <!ENTITY -->"
+        "<fig><label>Fig. 1</label><caption><p>a&nbsp;b, &alpha;-Fe, 10<sup>-3</sup>, H<sub>2</sub>"
+        "O, <math><msup><mi>x</mi><mn>2</mn></msup></math>, known<sup><xref>3</xref></sup></p>"
+        "</caption><graphic xlink:href='a'/></fig>",
+        '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS" "JATS-archivearticle1.dtd">',
+    )
+    (found,) = figures_of_jats(article)
+    assert found.caption == "a b, α-Fe, 10⁻³, H₂O, x², known3"
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["<!-- <article> -->", '<!DOCTYPE article [<!NOTATION n SYSTEM "<x"><!ENTITY x "y">]>'],
+)
+def test_entities_cannot_hide_behind_what_looks_like_the_article(
+    tmp_path: Path, before: str
+) -> None:
+    hidden = "" if "ENTITY" in before else '<!DOCTYPE article [<!ENTITY x "y">]>'
+    with pytest.raises(SourceError, match="entities of its own"):
+        list(figures_of_jats(_article(tmp_path, "<p>&x;</p>", before + hidden)))

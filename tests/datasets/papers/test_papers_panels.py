@@ -10,7 +10,11 @@ from compounds import compound, found_of, picture
 from PIL import Image, ImageDraw
 
 from napari_micrograph_vlm.datasets.papers.panels import split_panels
-from napari_micrograph_vlm.datasets.papers.repeats import Repeats, is_no_figure
+from napari_micrograph_vlm.datasets.papers.repeats import (
+    Repeats,
+    is_no_figure,
+    picture_hash,
+)
 
 
 def _saved_again(image: Image.Image, quality: int = 85) -> Image.Image:
@@ -78,6 +82,26 @@ def test_copies_are_known_after_scaling_and_saving() -> None:
     assert [seen.add(one, str(n)) for n, one in enumerate(pictures)] == [None] * 8
     for number, one in enumerate(pictures):
         assert seen.add(_saved_again(one.resize((450, 330)), 70), "again") == str(number)
+
+
+def _plot(color: str, bend: float = 0, height: float = 100) -> Image.Image:
+    plot = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(plot)
+    draw.rectangle((40, 20, 380, 260), outline="black")
+    draw.rectangle((60, 260 - height, 110, 259), fill="#E69F00")
+    line = [(x, 255 - 0.65 * (x - 41) + bend * np.sin(x / 9)) for x in range(41, 380)]
+    draw.line(line, fill=color, width=2)
+    return plot
+
+
+def test_other_curves_colours_and_bars_on_the_same_axes_are_no_repeats() -> None:
+    seen = Repeats()
+    plots = [_plot("#0072B2"), _plot("#D55E00"), _plot("#0072B2", bend=6)]
+    plots.append(_plot("#0072B2", height=112))
+    assert all((picture_hash(one) != picture_hash(plots[0])).sum() <= 10 for one in plots)
+    assert [seen.add(one, str(n)) for n, one in enumerate(plots)] == [None] * 4
+    for number, one in enumerate(plots):
+        assert seen.add(one.resize((800, 600)), "again") == str(number)
 
 
 def test_even_pictures_repeat_nothing() -> None:

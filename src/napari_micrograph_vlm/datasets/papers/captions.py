@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .clean import clean_text
 from .parts import sub_captions
 
-__all__ = ["CaptionStart", "caption_start", "clean_text", "sub_captions"]
+__all__ = ["CaptionStart", "caption_start", "clean_text", "is_table", "sub_captions"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,17 @@ _BARE_LETTER = re.compile(r"^[a-z](?:[,–-]\s?[a-z])*(?:[,:]?\s+[A-Z(\d]|[):])"
 _CONTINUED = re.compile(
     r"^\W*(?:continued|cont['’.]?d?|continuación|fortsetzung|suite|продолжение|续)\b", re.IGNORECASE
 )
+
+_TABLE = re.compile(
+    r"^\W*(?:(?:extended\s+data|supplementary)\s+)?(?:table|tab\.|algorithm|listing|box|tabelle|"
+    r"tabla|tabela|tableau|tabella|таблица|табл\.|表)\s*[A-Z]?\d+",
+    re.IGNORECASE,
+)
+
+
+def is_table(line: str) -> bool:
+    """Tell whether a line begins the caption of a table, a listing or a box."""
+    return _TABLE.match(line) is not None
 
 
 def caption_start(line: str) -> CaptionStart | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["clean_text"]
+__all__ = ["clean_text", "lowered", "raised", "scripts"]
 
 _LIGATURES = {
     "ﬀ": "ff",
@@ -106,6 +107,41 @@ def clean_text(text: str) -> str:
     text = re.sub(r"[◦˚º]\s?(?=[CF]\b)", "°", text)
     text = re.sub(r"(?<![^\W\d])μ(?=\s?(?:m|s|g|l|L|A|V|W|N|J|M|F|C|Pa|mol|Ω)\b)", "µ", text)
     return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+_RAISED = str.maketrans("0123456789+-−–=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁼⁽⁾ⁿⁱ")
+_LOWERED = str.maketrans("0123456789+-−–=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₌₍₎")
+_PLAIN = re.compile(r"\W*(?:st|nd|rd|th|®|™|©|TM)?\W*|\[.*\]", re.IGNORECASE)
+"""What is raised for its looks alone: signs, ordinals, numbers of references in brackets."""
+
+
+def raised(text: str) -> str:
+    """Return a superscript in plain text: ``"⁻³"``, or ``"^{ab}"`` where Unicode has none."""
+    text = text.strip()
+    if text in ("o", "O", "∘", "◦", "°", "º", "˚"):
+        return "°"
+    return _set(text, _RAISED, "^")
+
+
+def lowered(text: str) -> str:
+    """Return a subscript in plain text: ``"₂"``, or ``"_{max}"`` where Unicode has none."""
+    return _set(text.strip(), _LOWERED, "_")
+
+
+def scripts(tag: str, parts: Sequence[str]) -> str:
+    """Return what MathML's ``msup``, ``msub`` or ``msubsup`` shows, its parts given as text."""
+    said = [one.strip() for one in parts if one.strip()]
+    if len(said) == 3 and tag == "msubsup":
+        return f"{said[0]}{lowered(said[1])}{raised(said[2])}"
+    if len(said) == 2 and tag != "msubsup":
+        return said[0] + (raised if tag == "msup" else lowered)(said[1])
+    return " ".join(said)
+
+
+def _set(text: str, letters: dict[int, int], sign: str) -> str:
+    if text and all(ord(one) in letters for one in text):
+        return text.translate(letters)
+    return text if _PLAIN.fullmatch(text) else f"{sign}{{{text}}}"
 
 
 def _letter(character: str) -> str:

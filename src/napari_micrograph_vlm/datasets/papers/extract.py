@@ -17,11 +17,14 @@ from ...readers.limits import ordinary_path, shown
 from ...whole_files import printable, replacing
 from .figure import FIGURES_FILE, IMAGES, PaperFigure, read_figures, write_figures
 from .found import Found
+from .local_images import read_image
 from .panels import split_panels
 from .repeats import Repeats, is_no_figure
 
 if TYPE_CHECKING:
     from threading import Event
+
+    from PIL import Image
 
 __all__ = ["PAPERS_FILE", "Extracted", "extract_figures", "papers_in"]
 
@@ -103,7 +106,9 @@ def extract_figures(
     """Write the figures of papers into a folder.
 
     Each paper is on disk before the next begins. The same call goes on after a stop; a paper whose
-    contents were read before is passed over, whatever its name is now.
+    contents were read before is passed over, whatever its name is now. One that was read in part,
+    since pictures were missing, the file could not be read or memory was short, is tried again:
+    what is new is added.
 
     Parameters
     ----------
@@ -156,8 +161,10 @@ class _Run:
         stop: Event | None,
     ) -> None:
         self.output, self.on_paper, self.on_page, self.stop = output, on_paper, on_page, stop
-        self.result, self.repeats = Extracted(), Repeats()
+        self.result, self.repeats = Extracted(), Repeats(self._kept_picture)
         self.done: dict[str, list[str]] = {}
+        self.partly: set[str] = set()
+        self.there: dict[str, list[PaperFigure]] = {}
         self.open: Counter[str] = Counter()
         self._read_journal()
         self._tidy()
@@ -173,7 +180,7 @@ class _Run:
             except OSError as error:
                 self.result.skipped.append(f"{shown(paper)}: {error.strerror or error}.")
                 continue
-            if digest in self.done:
+            if digest in self.done and digest not in self.partly:
                 self.result.before += 1
                 self.result.skipped += self.done[digest]
             elif self.open[digest] >= _CRASHES:
@@ -189,26 +196,35 @@ class _Run:
 
     def _one(self, paper: Path, digest: str) -> None:
         self._note({"digest": digest, "begun": True})
+        earlier = self.there.get(digest, [])
+        known = Counter(map(_said, earlier))
+        number = max((int(one.id.rsplit("-", 1)[1]) for one in earlier), default=0)
         figures: list[PaperFigure] = []
         skipped: list[str] = []
-        complete = False
+        missing: list[str] = []
+        complete = again = False
         try:
-            for found in self._figures_of(paper, skipped):
+            for found in self._figures_of(paper, skipped, missing):
                 if self._stopped():
                     return
-                figure = self._kept(found, paper, f"{digest}-{len(figures) + 1:03d}", skipped)
+                if known[_said(found)] > 0:
+                    known[_said(found)] -= 1
+                    continue
+                name = f"{digest}-{number + len(figures) + 1:03d}"
+                figure = self._kept(found, paper, name, skipped, {one.id for one in earlier})
                 if figure is not None:
                     figures.append(figure)
             complete = not self._stopped()
-            if complete and not figures and not skipped:
+            if complete and not (figures or skipped or earlier):
                 skipped.append(f"{shown(paper.name)}: no figure with a caption was found.")
         except (MicrographError, OSError) as error:
             complete = True
+            again = isinstance(error, OSError) or isinstance(error.__context__, OSError)
             said = one_line(error)
             named = said.startswith(paper.name)
             skipped.append(f"{said}." if named else f"{shown(paper.name)}: {said}.")
         except MemoryError:
-            complete = True
+            complete = again = True
             skipped.append(f"{shown(paper.name)}: not enough memory for it.")
         except Exception as error:
             # A damaged file must not end the run; what parsers raise is not known beforehand.
@@ -217,20 +233,22 @@ class _Run:
         finally:
             if complete:
                 self._append(FIGURES_FILE, *(figure.to_dict() for figure in figures))
+            again |= bool(missing)
             self._note(
-                {"digest": digest, "paper": printable(paper.name), "figures": len(figures)}
-                | {"skipped": skipped}
+                {"digest": digest, "paper": printable(paper.name), "skipped": skipped}
+                | {"figures": len(earlier) + len(figures), "again": again}
                 if complete
                 else {"digest": digest, "stopped": True}
             )
         if not complete:
             return
         self.done[digest] = skipped
+        self.partly.discard(digest)
         self.result.papers += 1
         self.result.figures += len(figures)
         self.result.skipped += skipped
 
-    def _figures_of(self, paper: Path, skipped: list[str]) -> Iterator[Found]:
+    def _figures_of(self, paper: Path, skipped: list[str], missing: list[str]) -> Iterator[Found]:
         suffix = paper.suffix.lower()
         if suffix == ".pdf":
             from .pdf import figures_of_pdf
@@ -243,20 +261,27 @@ class _Run:
         elif suffix in (".html", ".htm"):
             from .html import figures_of_html
 
-            yield from figures_of_html(paper)
+            yield from figures_of_html(paper, skipped=skipped, missing=missing)
         else:
             from .jats import figures_of_jats
 
-            yield from figures_of_jats(paper)
+            yield from figures_of_jats(paper, skipped=skipped, missing=missing)
 
-    def _kept(self, found: Found, paper: Path, name: str, skipped: list[str]) -> PaperFigure | None:
-        """Write a figure's picture; None where it is none, or one that is there already."""
+    def _kept(
+        self, found: Found, paper: Path, name: str, skipped: list[str], before: set[str]
+    ) -> PaperFigure | None:
+        """Write a figure's picture; None where it is none, or one that is there already.
+
+        ``before`` are this paper's own of an earlier run: to find them again is no news.
+        """
         called = found.label or "A picture"
         where = f"{shown(paper.name)}: {called}"
         if is_no_figure(found.image, found.caption, labelled=bool(found.label)):
             skipped.append(f"{where} is empty, an icon or a logo.")
             return None
         earlier = self.repeats.add(found.image, name)
+        if earlier in before:
+            return None
         if earlier is not None:
             skipped.append(f"{where} repeats the picture {earlier}.")
             return None
@@ -283,12 +308,15 @@ class _Run:
 
     def _read_journal(self) -> None:
         with suppress(FileNotFoundError):
-            for line in (self.output / PAPERS_FILE).read_text("utf-8", "replace").splitlines():
-                with suppress(ValueError, TypeError, KeyError):
-                    row = json.loads(line)
+            # Not by str.splitlines: it ends a line at marks that a file's name may hold.
+            for line in (self.output / PAPERS_FILE).read_bytes().split(b"\n"):
+                with suppress(ValueError, TypeError, KeyError, RecursionError):
+                    row = json.loads(line.decode("utf-8", "replace"))
                     digest = str(row["digest"])
                     if "skipped" in row:
                         self.done[digest] = [str(one) for one in row["skipped"]]
+                        self.open.pop(digest, None)
+                        (self.partly.add if row.get("again") else self.partly.discard)(digest)
                     else:
                         self.open[digest] += 1 if row.get("begun") else -1
 
@@ -309,9 +337,14 @@ class _Run:
         from PIL import Image
 
         for one in kept:
+            self.there.setdefault(one.id.rsplit("-", 1)[0], []).append(one)
             with suppress(OSError, ValueError), Image.open(self.output / one.image) as image:
                 self.repeats.add(image, one.id)
         self.result.figures = len(kept)
+
+    def _kept_picture(self, name: str) -> Image.Image | None:
+        """Return a picture in the folder, to compare another with it."""
+        return read_image(self.output / IMAGES / f"{name}.png")
 
     def _note(self, row: dict[str, Any]) -> None:
         self._append(PAPERS_FILE, row)
@@ -325,3 +358,9 @@ class _Run:
             raise SourceError(
                 f"{self.output / name} cannot be written: {error.strerror or error}."
             ) from None
+
+
+def _said(figure: Found | PaperFigure) -> tuple[str, str, int | None, tuple[int, int]]:
+    """Return what tells a paper's figures apart when it is read again."""
+    size = figure.size if isinstance(figure, PaperFigure) else figure.image.size
+    return printable(figure.label), printable(figure.caption), figure.page, size

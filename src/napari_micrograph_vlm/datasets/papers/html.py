@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import SourceError
-from .captions import caption_start, clean_text
+from .captions import caption_start, clean_text, is_table
+from .clean import lowered, raised, scripts
 from .found import Found
-from .local_images import local_image, need_lxml
-from .repeats import is_no_figure
-
-if TYPE_CHECKING:
-    from PIL import Image
+from .html_pictures import pictures_in, without_signs
+from .local_images import need_lxml, side_by_side
 
 __all__ = ["figures_of_html"]
 
@@ -34,22 +32,28 @@ _DOI = re.compile(r"10\.\d{4,9}/[^\s\"'<>]+[^\s\"'<>.,;)\]]")
 _HIDDEN_CLASS = re.compile(
     r"(?:^|\s)(?:magnify|mw-editsection|reference|noprint|sr-only|visually-hidden)(?:\s|$)"
 )
-_ADDRESSES = ("src", "data-src", "data-original", "data-lazy-src", "data")
-_SKIPPED = ("script", "style", "noscript", "template", "math", "button")
+_SKIPPED = ("script", "style", "noscript", "template", "button")
 
 
-def figures_of_html(path: Path) -> Iterator[Found]:
+def figures_of_html(
+    path: Path, *, skipped: list[str] | None = None, missing: list[str] | None = None
+) -> Iterator[Found]:
     """Yield the captioned figures of a saved page.
 
     ``<figure>`` with ``<figcaption>``, Wikipedia's thumbnails and galleries, and boxes whose class
     says that they are a caption are read, each with the picture nearest to it; of several files
     for a picture the largest that lies beside the page, or within it as a ``data:`` address, is
-    taken.
+    taken. Several pictures under one caption are put side by side; figures within a figure are its
+    panels.
 
     Parameters
     ----------
     path : Path
         The page; its pictures lie in the folder that the browser saved beside it.
+    skipped : list of str, optional
+        Gets one sentence for each captioned figure that is passed over.
+    missing : list of str, optional
+        Gets the names of pictures that do not lie beside the page.
 
     Raises
     ------
@@ -58,25 +62,42 @@ def figures_of_html(path: Path) -> Iterator[Found]:
     """
     root = _parsed(path)
     title, doi = _about(root)
-    missing: list[str] = []
+    missing = [] if missing is None else missing
+    told: list[str] = []
     count = 0
     for holder, captions in _captioned(root):
         text = clean_text(" ".join(map(_text, captions)))
-        image, told = _largest(holder, path)
-        if image is None:
-            missing += [told] if told else []
+        if not text or is_table(text):
             continue
         start = caption_start(text)
         label, caption = (start.label, start.rest) if start else (_label(holder), text)
-        if not text or is_no_figure(image, text, labelled=bool(label)):
+        inner = _inner(holder)
+        images, said, absent = pictures_in(holder, path, inner)
+        if absent:
+            missing += absent
+            lie = (
+                "does not lie beside the page" if len(absent) == 1 else "do not lie beside the page"
+            )
+            told.append(f"{path.name}: {label or 'A figure'}: {', '.join(absent[:3])} {lie}.")
+        images, said = without_signs(images, said, text, labelled=bool(label))
+        if not images:
+            if not absent:
+                told.append(f"{path.name}: {label or 'A picture'} is empty, an icon or a logo.")
             continue
+        parts = [
+            " ".join((f"({letter})" if letter else "", words)).strip() for letter, words in said
+        ]
+        caption = " ".join((caption, *filter(None, parts)))
+        image, panels = side_by_side(images, caption, said)
         count += 1
-        yield Found(image, label, caption, doi=doi, title=title)
+        yield Found(image, label, caption, doi=doi, title=title, panels=panels)
     if missing and not count:
         raise SourceError(
             f"{path.name} names {len(missing)} pictures that do not lie beside it, {missing[0]} "
             "among them; save the page again with its pictures (“Web page, complete”)."
         )
+    if skipped is not None:
+        skipped += told
 
 
 def _parsed(path: Path) -> Any:
@@ -137,11 +158,38 @@ def _captioned(root: Any) -> list[tuple[Any, list[Any]]]:
         if holder is not None:
             found.setdefault(holder, []).append(node)
     # Two captions in a box of several pictures: nobody knows which is whose.
-    return [
-        (holder, nodes if holder.tag == "figure" else nodes[:1])
-        for holder, nodes in found.items()
-        if not (holder.tag == "figure" and holder.xpath(".//figure[.//figcaption]"))
+    chosen = [
+        (holder, nodes if holder.tag == "figure" else nodes[:1]) for holder, nodes in found.items()
     ]
+    whole = {holder for holder, _ in chosen if _inner(holder)}
+    return [
+        (holder, nodes)
+        for holder, nodes in chosen
+        if (holder in whole or not _holds_captions(holder))
+        and not any(up in whole for up in holder.iterancestors("figure"))
+    ]
+
+
+def _holds_captions(holder: Any) -> bool:
+    return holder.tag == "figure" and bool(holder.xpath(".//figure[.//figcaption]"))
+
+
+def _inner(holder: Any) -> list[tuple[Any, str]]:
+    """Return the figures within a figure that are its panels, with their captions.
+
+    They are none where the outer one says nothing, or one of them has a label of its own.
+    """
+    if not _holds_captions(holder) or not any(
+        next(one.iterancestors("figure")) is holder for one in holder.iter("figcaption")
+    ):
+        return []
+    found: list[tuple[Any, str]] = []
+    for one in holder.xpath(".//figure[not(.//figure)]"):
+        said = " ".join(map(_text, one.iter("figcaption")))
+        found.append((one, clean_text(said)))
+        if caption_start(clean_text(said)) is not None:
+            return []
+    return found
 
 
 def _holder(caption: Any) -> Any | None:
@@ -177,45 +225,22 @@ def _text(node: Any) -> str:
         return re.sub(r"[{}\\]|displaystyle", "", shown[0]).strip() if shown else ""
     if node.tag in _SKIPPED or _HIDDEN_CLASS.search(classes):
         return ""
+    if node.tag == "math" and "ltx_Math" not in classes:
+        return ""
+    if node.tag in ("annotation", "annotation-xml"):
+        return ""
     parts = [node.text or ""]
     for child in node:
         parts += [_text(child), child.tail or ""]
+    if node.tag in ("sup", "sub"):
+        said = "".join(parts)
+        # A raised link leads to a reference or a note.
+        if node.tag == "sup" and next(node.iter("a"), None) is not None:
+            return said
+        return raised(said) if node.tag == "sup" else lowered(said)
+    if node.tag in ("msup", "msub", "msubsup"):
+        return scripts(node.tag, [_text(child) for child in node])
     block = node.tag in ("p", "div", "li", "br", "td", "h1", "h2", "h3", "h4", "h5", "span") and (
         node.tag != "span" or "label" in classes
     )
     return f" {''.join(parts)} " if block else "".join(parts)
-
-
-def _largest(holder: Any, page: Path) -> tuple[Image.Image | None, str]:
-    """Return the largest picture of a figure that can be read, or what it is called."""
-    best: Image.Image | None = None
-    named = ""
-    for source in _sources(holder):
-        named = named or _short(source)
-        image = local_image(source, page)
-        if image is not None and (
-            best is None or image.width * image.height > best.width * best.height
-        ):
-            best = image
-    return best, named
-
-
-def _sources(holder: Any) -> list[str]:
-    """Return every address a figure gives for its picture: the files behind links, too."""
-    found: list[str] = []
-    for node in holder.iter("img", "source", "a", "object"):
-        if node.tag == "a":
-            address = node.get("href") or ""
-            if re.search(r"\.(?:png|jpe?g|gif|tiff?|webp|bmp)$", address.split("?")[0], re.I):
-                found.append(address)
-            continue
-        found += [node.get(name) for name in _ADDRESSES if node.get(name)]
-        for name in ("srcset", "data-srcset"):
-            # A data: address has commas of its own.
-            parts = re.split(r"\s*,\s+|,(?=\S*/)(?!\S*base64)", node.get(name) or "")
-            found += [part.split()[0] for part in parts if part.strip()]
-    return list(dict.fromkeys(found))
-
-
-def _short(address: str) -> str:
-    return "a data: address" if address.startswith("data:") else address.split("?")[0][-60:]

@@ -13,14 +13,23 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from ...errors import SourceError
+from .captions import sub_captions
+from .figure import Panel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL import Image
 
-__all__ = ["inside", "local_image", "need_lxml", "read_image"]
+__all__ = ["inside", "local_image", "need_lxml", "read_image", "side_by_side"]
 
 _MOST_PIXELS = 120_000_000
 _MOST_BYTES = 256 * 2**20
+_MOST_TOGETHER = 24_000_000
+"""Pixels of several pictures put into one."""
+
+_APART = 10
+"""Pixels between them."""
 
 
 def local_image(address: str, document: Path) -> Image.Image | None:
@@ -106,6 +115,60 @@ def read_image(file: Path | io.BytesIO) -> Image.Image | None:
                 return _plain(opened)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError):
         return None
+
+
+def side_by_side(
+    images: Sequence[Image.Image], caption: str, said: Sequence[tuple[str, str]] = ()
+) -> tuple[Image.Image, tuple[Panel, ...]]:
+    """Return the pictures of one figure as one picture, in rows on white, with its panels.
+
+    Parameters
+    ----------
+    images : sequence of PIL.Image.Image
+        In reading order.
+    caption : str
+        Of the figure; its letters go to the pictures where there are as many.
+    said : sequence of (str, str), optional
+        Letter and caption that each picture has of its own.
+
+    Returns
+    -------
+    (PIL.Image.Image, tuple of Panel)
+        No panels for one picture, or where the caption has another number of letters than there are
+        pictures: then a picture may have panels itself.
+    """
+    from PIL import Image
+
+    if len(images) == 1:
+        return images[0], ()
+    whole = sum(one.width * one.height for one in images)
+    scale = min(1.0, (_MOST_TOGETHER / whole) ** 0.5)
+    columns = len(images) if len(images) < 4 else round(len(images) ** 0.5 + 0.49)
+    boxes: list[tuple[int, int, int, int]] = []
+    parts: list[Image.Image] = []
+    top = 0
+    for first in range(0, len(images), columns):
+        left = 0
+        for one in images[first : first + columns]:
+            size = (max(1, round(one.width * scale)), max(1, round(one.height * scale)))
+            parts.append(one if size == one.size else one.resize(size))
+            boxes.append((left, top, left + size[0], top + size[1]))
+            left += size[0] + _APART
+        top = max(box[3] for box in boxes) + _APART
+    mode = "L" if all(one.mode == "L" for one in parts) else "RGB"
+    size = (max(box[2] for box in boxes), max(box[3] for box in boxes))
+    paper = Image.new(mode, size, "white")
+    for part, box in zip(parts, boxes, strict=True):
+        paper.paste(part, box[:2])
+    letters = list(sub_captions(caption).items())
+    if said and any(letter or text for letter, text in said):
+        letters = list(said)
+    elif letters and len(letters) != len(images):
+        return paper, ()
+    letters = letters or [("", "")] * len(images)
+    return paper, tuple(
+        Panel(letter, box, text) for (letter, text), box in zip(letters, boxes, strict=True)
+    )
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 from .pdf_boxes import Box, Turn, area, overlap, union
 
@@ -16,6 +17,9 @@ MOST_OBJECTS = 60_000
 
 _CLIPPED = 6_000
 """After so many objects their clipping is no longer asked for."""
+
+_MOST_BYTES = 4 * 2**20
+"""Of an image that are compared with another's."""
 
 _DEEPEST = 12
 _WHITE = 250
@@ -39,12 +43,15 @@ class Drawn:
         Width and height of an image; (0, 0) for others.
     form : int
         Number of the outermost form (a drawing put in as a whole) that holds it; -1 for none.
+    stored : int
+        The same for images of the same bytes; 0 for what is no image.
     """
 
     kind: str
     box: Box
     pixels: tuple[int, int] = (0, 0)
     form: int = -1
+    stored: int = 0
 
 
 def drawn_on(page: Any, turn: Turn) -> list[Drawn]:
@@ -63,11 +70,11 @@ def drawn_on(page: Any, turn: Turn) -> list[Drawn]:
     left = [MOST_OBJECTS]
     for index in range(pdfium.FPDFPage_CountObjects(page.raw)):
         handle = pdfium.FPDFPage_GetObject(page.raw, index)
-        for kind, box, pixels in _walk(handle, _SAME, turn.origin, 0, left):
+        for kind, box, pixels, stored in _walk(handle, _SAME, turn.origin, 0, left):
             seen = overlap(turn.box(*box), whole)
             if seen[2] >= seen[0] and seen[3] >= seen[1]:
                 is_form = pdfium.FPDFPageObj_GetType(handle) == pdfium.FPDF_PAGEOBJ_FORM
-                found.append(Drawn(kind, seen, pixels, index if is_form else -1))
+                found.append(Drawn(kind, seen, pixels, index if is_form else -1, stored))
         if left[0] <= 0:
             break
     return [_as_rule(one) for one in found]
@@ -83,8 +90,8 @@ def _as_rule(one: Drawn) -> Drawn:
 
 def _walk(
     handle: Any, matrix: Matrix, clip: Box, depth: int, left: list[int]
-) -> Iterator[tuple[str, Box, tuple[int, int]]]:
-    """Yield kind, box on the page and pixels of an object and of all that it holds."""
+) -> Iterator[tuple[str, Box, tuple[int, int], int]]:
+    """Yield kind, box on the page, pixels and mark of an object and of all that it holds."""
     import pypdfium2.raw as pdfium
 
     left[0] -= 1
@@ -117,15 +124,15 @@ def _walk(
     if box[2] < box[0] or box[3] < box[1]:
         return
     if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-        yield "text", box, (0, 0)
+        yield "text", box, (0, 0), 0
     elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-        yield "image", box, pixels_of(handle)
+        yield "image", box, pixels_of(handle), _stored(handle)
     elif kind == pdfium.FPDF_PAGEOBJ_PATH:
         shape = _path_kind(handle)
         if shape:
-            yield shape, box, (0, 0)
+            yield shape, box, (0, 0), 0
     elif kind == pdfium.FPDF_PAGEOBJ_SHADING:
-        yield "shape", box, (0, 0)
+        yield "shape", box, (0, 0), 0
 
 
 def pixels_of(handle: Any) -> tuple[int, int]:
@@ -135,6 +142,18 @@ def pixels_of(handle: Any) -> tuple[int, int]:
     width, height = ctypes.c_uint(), ctypes.c_uint()
     pdfium.FPDFImageObj_GetImagePixelSize(handle, width, height)
     return width.value, height.value
+
+
+def _stored(handle: Any) -> int:
+    """Return a checksum of an image's bytes as they are in the file, or their number."""
+    import pypdfium2.raw as pdfium
+
+    length = int(pdfium.FPDFImageObj_GetImageDataRaw(handle, None, 0))
+    if not 0 < length <= _MOST_BYTES:
+        return length
+    buffer = ctypes.create_string_buffer(length)
+    pdfium.FPDFImageObj_GetImageDataRaw(handle, buffer, length)
+    return crc32(buffer.raw)
 
 
 def _path_kind(handle: Any) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from .captions import caption_start
 from .pdf_boxes import Box, Turn, gap, quarter_of, union
 
 __all__ = ["Block", "Line", "Run", "blocks_of", "lines_of", "runs_of"]
@@ -16,6 +17,12 @@ _CORK = {
     0x1E: "ffi", 0x1F: "ffl",
 }  # fmt: skip
 """TeX's places for what has no other code, where a font does not say what it shows."""
+
+_STEP = 1.75
+"""From a line to the next, in sizes of the font, where it is not known of the paper."""
+
+_WHOLE = 30
+"""Letters of a line after which another may follow at the paper's own step."""
 
 MOST_CHARACTERS = 200_000
 """A page with more holds no text to read: a drawing made of characters."""
@@ -190,15 +197,26 @@ def lines_of(runs: list[Run], turn: Turn, quarter: int) -> list[Line]:
     return joined
 
 
-def blocks_of(lines: list[Line]) -> list[Block]:
-    """Return lines joined to blocks: below one another, of one size, and overlapping in x."""
+def blocks_of(lines: list[Line], step_usual: float = 0.0) -> list[Block]:
+    """Return lines joined to blocks: below one another, of one size, and overlapping in x.
+
+    Parameters
+    ----------
+    lines : list of Line
+    step_usual : float
+        From a line of the paper's text to the next, in sizes of the font: where lines are set far
+        apart, whole ones are joined over up to 1.3 times that.
+    """
     blocks: list[Block] = []
     for line in sorted(lines, key=lambda line: (line.base, line.box[0])):
         best: Block | None = None
         for block in blocks:
             last = block.lines[-1]
             step = line.base - last.base
-            if not 0.5 * line.size < step < 1.75 * max(line.size, last.size):
+            same = line.font == last.font or caption_start(last.text) is not None
+            whole = same and len(last.text) > _WHOLE
+            most = max(_STEP, 1.3 * step_usual) if whole else _STEP
+            if not 0.5 * line.size < step < most * max(line.size, last.size):
                 continue
             if abs(line.size - last.size) > 0.12 * max(line.size, last.size):
                 continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from .captions import caption_start
 from .pdf_atoms import Piece, pieces_of
-from .pdf_boxes import Box, Turn, area, overlap, turned
+from .pdf_boxes import Box, Turn, area, inside, overlap, turned
 from .pdf_captions import Caption, Style, Texts, read_texts
 from .pdf_graphics import Drawn, drawn_on, is_background
 from .pdf_lines import Line, Run, blocks_of, lines_of, runs_of
@@ -20,6 +20,9 @@ __all__ = ["Page", "Paired", "View", "open_page", "pair_page"]
 
 MARGIN = 0.06
 """Part of a page's height at top and bottom where running heads and page numbers stand."""
+
+_RUNNING = 6
+"""Lines of running text over an image that show that it lies behind them."""
 
 
 @dataclass
@@ -148,6 +151,8 @@ def pair_page(page: Page, neighbours: Sequence[Page], style: Style, habit: Habit
     """
     repeated = _repeated(page, neighbours)
     drawn = [one for place, one in enumerate(page.drawn) if place not in repeated]
+    elsewhere = {_mark(one) for other in neighbours for one in other.drawn if one.stored}
+    again = {one.stored for one in drawn if one.stored and _mark(one) in elsewhere}
     heads = {_head(line) for other in neighbours for view in other.views for line in view.lines}
     found: list[Paired] = []
     taken: list[Box] = []
@@ -172,7 +177,8 @@ def pair_page(page: Page, neighbours: Sequence[Page], style: Style, habit: Habit
             or _head(line) not in heads
             or caption_start(line.text) is not None
         ]
-        blocks = blocks_of(lines)
+        there = _before_text(there, lines, style, again, whole)
+        blocks = blocks_of(lines, style.step)
         images = [one.box for one in there if one.kind == "image" and not is_background(one, whole)]
         texts = read_texts(blocks, style, images)
         running = [
@@ -194,23 +200,90 @@ def pair_page(page: Page, neighbours: Sequence[Page], style: Style, habit: Habit
     return found
 
 
+def _before_text(
+    drawn: Sequence[Drawn], lines: Sequence[Line], style: Style, again: set[int], page: Box
+) -> list[Drawn]:
+    """Return what is drawn less the images that lie behind text, as tints and watermarks do.
+
+    Text in a picture is the picture's own, but not lines of running text. A strip with a caption in
+    a picture is cut off.
+
+    Parameters
+    ----------
+    again : set of int
+        What marks images that a neighbouring page has at the same place: one line tells.
+    """
+    kept: list[Drawn] = []
+    pictures = [one.box for one in drawn if one.kind == "image"]
+    for one in drawn:
+        if one.kind != "image" or is_background(one, page):
+            kept.append(one)
+            continue
+        crossing = [line for line in lines if _crosses(line.box, one.box)]
+        body = [line for line in crossing if len(line.text) > 20 and style.is_body(line)]
+        begun = [
+            line
+            for line in crossing
+            if inside(line.box, one.box) > 0.8
+            and (start := caption_start(line.text))
+            and start.rest
+        ]
+        if len(body) >= (1 if one.stored in again else _RUNNING):
+            continue
+        if not begun:
+            kept.append(one)
+        elif not any(
+            inside(box, one.box) > 0.9 and 0.05 < area(box) / area(one.box) < 0.9
+            for box in pictures
+        ):
+            kept.append(replace(one, box=_cut(one.box, begun[0].box, crossing)))
+    return kept
+
+
+def _crosses(line: Box, image: Box) -> bool:
+    """Tell whether a line of text runs over an image."""
+    both = overlap(line, image)
+    return both[3] - both[1] > 0.5 * (line[3] - line[1]) and both[2] - both[0] > 0.3 * (
+        line[2] - line[0]
+    )
+
+
+def _cut(image: Box, caption: Box, lines: Sequence[Line]) -> Box:
+    """Return the larger part of an image, above or below a caption that lies in it."""
+    last = max((line.box[3] for line in lines if line.box[1] >= caption[1]), default=caption[3])
+    if caption[1] - image[1] >= image[3] - last:
+        return (image[0], image[1], image[2], caption[1] - 2)
+    return (image[0], min(last + 2, image[3]), image[2], image[3])
+
+
+def _mark(one: Drawn) -> tuple[int, tuple[int, int], tuple[int, ...]]:
+    return one.stored, one.pixels, tuple(round(side / 1.5) for side in one.box)
+
+
 def _head(line: Line) -> tuple[str, int]:
     """Return what is the same of a running head on the next page."""
     return re.sub(r"\d+", "#", line.text).strip(), round(line.base / 3)
 
 
 def _repeated(page: Page, neighbours: Sequence[Page]) -> set[int]:
-    """Return which drawings of a head or foot a neighbour has, too, at the same place."""
+    """Return which drawings are on a neighbour, too, at the same place.
+
+    Of a head or foot one neighbour tells; anywhere else it is an image that both have.
+    """
     seen = {
         (one.kind, one.pixels, tuple(round(side / 1.5) for side in one.box))
         for neighbour in neighbours
         for one in neighbour.drawn
     }
+    around = [{_mark(one) for one in other.drawn if one.stored} for other in neighbours]
     height = page.shown.size[1]
     return {
         place
         for place, one in enumerate(page.drawn)
-        if not 0.09 * height < (one.box[1] + one.box[3]) / 2 < 0.92 * height
-        and one.box[3] - one.box[1] < 0.08 * height
-        and (one.kind, one.pixels, tuple(round(side / 1.5) for side in one.box)) in seen
+        if (
+            not 0.09 * height < (one.box[1] + one.box[3]) / 2 < 0.92 * height
+            and one.box[3] - one.box[1] < 0.08 * height
+            and (one.kind, one.pixels, tuple(round(side / 1.5) for side in one.box)) in seen
+        )
+        or (one.stored and len(around) == 2 and all(_mark(one) in marks for marks in around))
     }

@@ -7,7 +7,7 @@ captions can belong to either (after Clark and Divvala, PDFFigures 2.0, JCDL 201
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -27,6 +27,9 @@ BETWEEN = 44.0
 _SIDES = ("above", "below", "left", "right")
 _COST = {"above": 0.0, "below": 1.5, "left": 2.5, "right": 2.5}
 _MOST_WAYS = 4000
+
+Side = tuple[str, list[Piece]]
+"""A side of a caption, and the pieces of a figure that lie there."""
 
 
 @dataclass
@@ -103,18 +106,41 @@ def _best(
     habit: Habit,
 ) -> list[tuple[str, list[Piece]]]:
     """Return the best side for each caption, with the pieces that it gets there."""
-    nothing: tuple[str, list[Piece]] = ("", [])
+    nothing: Side = ("", [])
     choices = [[*one, nothing] if one else [nothing] for one in options]
-    while prod(map(len, choices)) > _MOST_WAYS:
-        # The first side is the likeliest: sides are kept in that order.
-        longest = max(range(len(choices)), key=lambda i: len(choices[i]))
-        del choices[longest][-2]
-    best, highest = [nothing] * len(choices), float("-inf")
-    for way in product(*choices):
+
+    def tried(way: Sequence[Side]) -> tuple[float, list[Side]]:
         shared = _shared(texts.captions, way)
-        score = _score(texts, shared, pieces, page, habit)
-        if score > highest:
-            best, highest = shared, score
+        return _score(texts, shared, pieces, page, habit), shared
+
+    if prod(map(len, choices)) > _MOST_WAYS:
+        ways = [_climbed(choices, side, tried) for side in _SIDES[:2]]
+    else:
+        ways = [tried(way) for way in product(*choices)]
+    return max(ways, key=lambda way: way[0])[1]
+
+
+def _climbed(
+    choices: Sequence[Sequence[Side]],
+    side: str,
+    tried: Callable[[Sequence[Side]], tuple[float, list[Side]]],
+) -> tuple[float, list[Side]]:
+    """Return a good way for very many captions: from one side for all, changed one at a time."""
+    way = [next((one for one in some if one[0] == side), some[0]) for some in choices]
+    best = tried(way)
+    left = int(_MOST_WAYS * min(1.0, (20 / len(choices)) ** 2))
+    better = True
+    while better and left > 0:
+        better = False
+        for index, some in enumerate(choices):
+            for one in some:
+                if one is way[index]:
+                    continue
+                left -= 1
+                other = tried([*way[:index], one, *way[index + 1 :]])
+                if other[0] > best[0]:
+                    best, better = other, True
+                    way[index] = one
     return best
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,21 @@ from .captions import caption_start
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Repeats", "is_no_figure", "picture_hash"]
+__all__ = ["Repeats", "is_no_figure", "picture_hash", "same_picture"]
 
 _SIDE = 16
 _BITS = _SIDE * _SIDE + 64
 _ALIKE = 10
 """Of all bits: copies that were scaled or saved again differ in fewer."""
+
+_MOST_LIKE = 8
+"""Earlier pictures with a like hash that are looked at."""
+
+_COMPARED = 256
+"""Pixels of the longer side at which two pictures are laid over one another."""
+
+_DIFFERS, _MANY = 48, 0.0005
+"""Steps of 255 that tell two pixels apart, and the part of all that tells two pictures apart."""
 
 _LEAST_SIDE, _LEAST_PIXELS = 40, 4_000
 _LARGEST_MARK = 40_000
@@ -51,11 +61,51 @@ def picture_hash(image: Image.Image) -> NDArray[np.bool_]:
     return np.asarray(bits, bool)
 
 
-class Repeats:
-    """The pictures seen so far, to tell whether one comes again."""
+def same_picture(first: Image.Image, second: Image.Image) -> bool:
+    """Tell whether two pictures show the same, one perhaps scaled, saved again or made grey.
 
-    def __init__(self) -> None:
+    They are laid over one another at 256 pixels, in colour where both have some. A pixel differs
+    where no neighbour of its place in the other picture comes near it, so that an edge may lie a
+    pixel aside, but a curve, a bar or a colour that is another one counts.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageFilter
+
+    longest = max(*first.size, *second.size)
+    scale = min(_COMPARED, max(first.size), max(second.size)) / longest
+    size = (
+        max(8, round(max(first.width, second.width) * scale)),
+        max(8, round(max(first.height, second.height) * scale)),
+    )
+    small = [
+        one.convert("RGB").resize(size, Pillow.Resampling.BOX if one.width > size[0] else None)
+        for one in (first, second)
+    ]
+    if any(np.ptp(np.asarray(one, np.int16), axis=2).max(initial=0) <= 24 for one in small):
+        small = [one.convert("L").convert("RGB") for one in small]
+    for one, other in (small, small[::-1]):
+        pixels = np.asarray(one, np.int16)
+        low = np.asarray(other.filter(ImageFilter.MinFilter(3)), np.int16)
+        high = np.asarray(other.filter(ImageFilter.MaxFilter(3)), np.int16)
+        beyond = np.maximum(pixels - high, low - pixels).max(axis=2)
+        if float((beyond > _DIFFERS).mean()) > _MANY:
+            return False
+    return True
+
+
+class Repeats:
+    """The pictures seen so far, to tell whether one comes again.
+
+    Parameters
+    ----------
+    kept : callable, optional
+        Returns an earlier picture by its name, or None; without it small copies are kept.
+    """
+
+    def __init__(self, kept: Callable[[str], Image.Image | None] | None = None) -> None:
         self._names: list[str] = []
+        self._kept = kept
+        self._copies: dict[str, Image.Image] = {}
         # Grown by doubling: a folder may hold tens of thousands of figures.
         self._hashes = np.zeros((64, _BITS), bool)
         self._shapes = np.zeros(64)
@@ -73,15 +123,28 @@ class Repeats:
         if count:
             apart = (self._hashes[:count] != bits).sum(axis=1)
             turned = np.abs(np.log(self._shapes[:count] / shape)) > 0.05
-            nearest = int(np.argmin(np.where(turned, _BITS, apart)))
-            if not turned[nearest] and apart[nearest] <= _ALIKE:
-                return self._names[nearest]
+            # Plots on the same axes have like hashes.
+            apart = np.where(turned, _BITS, apart)
+            for near in np.argsort(apart, kind="stable")[:_MOST_LIKE]:
+                if apart[near] > _ALIKE:
+                    break
+                said = self._names[int(near)]
+                earlier = self._earlier(said)
+                if earlier is not None and same_picture(earlier, image):
+                    return said
         if count == len(self._shapes):
             self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
             self._shapes = np.concatenate([self._shapes, np.zeros_like(self._shapes)])
         self._hashes[count], self._shapes[count] = bits, shape
         self._names.append(name)
+        if self._kept is None:
+            copy = image.copy()
+            copy.thumbnail((_COMPARED, _COMPARED))
+            self._copies[name] = copy
         return None
+
+    def _earlier(self, name: str) -> Image.Image | None:
+        return self._copies.get(name) if self._kept is None else self._kept(name)
 
 
 def is_no_figure(image: Image.Image, caption: str = "", *, labelled: bool = False) -> bool:
