@@ -117,3 +117,59 @@ def test_wrong_input_is_told_in_one_sentence(tmp_path):
     (tmp_path / "c" / "data" / "train-00000.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(SourceError, match="cannot be read"):
         read_chat(tmp_path / "c")
+
+
+def test_what_was_stopped_leaves_nothing_and_the_same_call_then_works(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_micrograph_vlm.datasets.chat.SHARD", 2)
+    output = tmp_path / "out"
+
+    def stopped():
+        yield from map(example, range(5))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_chat(stopped(), output, title="M", validation=0, test=0)
+    assert list(tmp_path.iterdir()) == []
+    # What a program that was killed left.
+    (tmp_path / ".out.unfinished" / "data").mkdir(parents=True)
+    output.mkdir()
+    assert write_chat(map(example, range(5)), output, title="M", validation=0, test=0)["train"] == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert read_chat(output)["id"] == [f"id {i}" for i in range(5)]
+
+
+def noise(seed):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (200, 200), np.uint8))
+
+
+def test_a_picture_of_several_conversations_is_encoded_and_kept_once(tmp_path, monkeypatch):
+    from napari_micrograph_vlm.datasets import chat
+
+    encoded = []
+    png = chat._png
+    monkeypatch.setattr(chat, "_png", lambda image: encoded.append(image) or png(image))
+    picture = noise(0)
+    examples = [example(i, images=(picture,)) for i in range(8)]
+    write_chat(examples, tmp_path / "out", title="M", validation=0, test=0)
+    assert encoded == [picture]
+    (file,) = (tmp_path / "out" / "data").glob("*.parquet")
+    assert file.stat().st_size < 2 * len(png(picture))
+
+
+def test_many_large_pictures_are_neither_held_nor_read_at_once(tmp_path, monkeypatch):
+    import pyarrow.parquet as parquet
+
+    from napari_micrograph_vlm.datasets import chat
+
+    monkeypatch.setattr(chat, "HELD", 100_000)
+    monkeypatch.setattr(chat, "IN_MEMORY", 100_000)
+    examples = (example(i, images=(noise(i),)) for i in range(20))
+    write_chat(examples, tmp_path / "out", title="M", validation=0, test=0)
+    (file,) = (tmp_path / "out" / "data").glob("*.parquet")
+    with parquet.ParquetFile(file) as opened:
+        assert opened.num_row_groups >= 6
+    rows = read_chat(tmp_path / "out")
+    assert rows.cache_files  # on disk, not in memory
+    assert rows.features == chat._features()
+    assert rows["id"] == [f"id {i}" for i in range(20)]
+    assert np.array_equal(np.asarray(rows[17]["images"][0]), np.asarray(noise(17)))

@@ -14,7 +14,7 @@ from napari_micrograph_vlm.errors import ModelError, QuestionError
 from napari_micrograph_vlm.models import catalog
 from napari_micrograph_vlm.models.adapters import FACTS, WEIGHTS
 from napari_micrograph_vlm.models.loading import load, weights_digest
-from napari_micrograph_vlm.models.own import base_of, own_folder
+from napari_micrograph_vlm.models.own import base_of, own_folder, target_of
 from napari_micrograph_vlm.training.adapters.settings import Settings
 from napari_micrograph_vlm.training.adapters.tuning import attach, keep
 
@@ -77,6 +77,13 @@ def test_own_models_are_in_the_users_data_by_default(tmp_path, monkeypatch):
     for name in ("", ".hidden", "a/b", "a:b"):
         with pytest.raises(QuestionError, match="no name for a model"):
             own_folder(name)
+        with pytest.raises(QuestionError, match="no name for a model"):
+            target_of(None, name)
+    assert target_of(None, "steel") == own_folder("steel")
+    assert target_of(tmp_path, None) == tmp_path
+    for given in ((None, None), (tmp_path, "steel")):
+        with pytest.raises(QuestionError, match="--output FOLDER, or with --name"):
+            target_of(*given)
 
 
 def test_a_moved_pair_is_found_and_a_missing_base_is_told(base, tmp_path):

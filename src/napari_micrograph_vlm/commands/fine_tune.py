@@ -158,6 +158,7 @@ def fine_tune(
     from ..models.catalog import find
     from ..models.consent import is_remote
     from ..models.devices import check_precision
+    from ..models.own import target_of
     from ..training.adapters.settings import Settings
 
     settings = Settings(
@@ -173,7 +174,7 @@ def fine_tune(
         precision=check_precision(precision),
         seed=seed,
     )
-    target = _target(output, name)
+    target = target_of(output, name)
     if not is_remote(model):
         find(model)  # before torch is imported: a wrong name is told at once
     need("peft")
@@ -238,16 +239,6 @@ def _teach(
     if lines:
         print(json.dumps({"outcome": outcome.to_dict()}), flush=True)
     return outcome
-
-
-def _target(output: Path | None, name: str | None) -> Path:
-    from ..models.own import own_folder
-
-    if (output is None) == (name is None):
-        raise SourceError("Say where to save it: with --output FOLDER, or with --name NAME.")
-    if output is not None:
-        return output
-    return own_folder(name or "")
 
 
 class _Bar:

@@ -8,11 +8,14 @@ where the n-th entry of type ``image`` stands for the n-th picture.
 from __future__ import annotations
 
 import io
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SourceError
@@ -21,11 +24,20 @@ from ..whole_files import write_whole
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["SPLITS", "ChatExample", "Message", "read_chat", "split_of", "write_chat"]
+__all__ = ["CONDITIONS", "SPLITS", "ChatExample", "Message", "read_chat", "split_of", "write_chat"]
 
 SPLITS = ("train", "validation", "test")
+CONDITIONS = "conditions"
+"""The kind of a part that tells of scale and instrument; templates pass over it."""
+
 SHARD = 200
 """Conversations in one Parquet file."""
+
+HELD = 32 * 2**20
+"""Bytes of pictures of one split that are held before they are written."""
+
+IN_MEMORY = 256 * 2**20
+"""Bytes of files that are opened in memory; larger ones are mapped from disk."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +52,22 @@ class Message:
         What was said.
     images : int
         How many of the pictures, in order, stand before the text.
+    conditions : str
+        What is known of scale and instrument; it stands apart, since where it belongs, and whether
+        it is said at all, is for the model's family to say.
     """
 
     role: str
     text: str
     images: int = 0
+    conditions: str = ""
 
     def to_chat(self) -> dict[str, Any]:
-        """Return it as chat templates take it."""
-        pictures = [{"type": "image", "text": None}] * self.images
-        return {"role": self.role, "content": [*pictures, {"type": "text", "text": self.text}]}
+        """Return it as chat templates take it, the conditions as a part of their own kind."""
+        parts: list[dict[str, Any]] = [{"type": "image", "text": None}] * self.images
+        if self.conditions:
+            parts = [*parts, {"type": CONDITIONS, "text": self.conditions}]
+        return {"role": self.role, "content": [*parts, {"type": "text", "text": self.text}]}
 
 
 @dataclass(frozen=True)
@@ -97,9 +115,11 @@ def write_chat(
     Parameters
     ----------
     examples : iterable of ChatExample
-        Read one by one; a file's worth of them is in memory at a time.
+        Read one by one; few of them are in memory at a time. Following ones with the same picture
+        share it, in memory and on disk.
     output : Path
-        A folder that is empty or not there; it gets ``data/*.parquet`` and ``README.md``.
+        A folder that is empty or not there; it gets ``data/*.parquet`` and ``README.md`` once all
+        is written. What is not finished lies in a hidden folder beside it and is removed.
     title, licence : str
         For the card; the licence as the Hugging Face hub names it.
     validation, test : float
@@ -118,20 +138,22 @@ def write_chat(
     from .export import check_output
 
     check_output(output)
-    waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     counts: Counter[str] = Counter()
-    for example in examples:
-        split = split_of(example.group or example.id, validation=validation, test=test)
-        waiting[split].append(_row(example))
-        counts[split] += 1
-        if len(waiting[split]) == SHARD:
-            _flush(output, split, counts[split], waiting[split])
-    for split, rows in waiting.items():
-        if rows:
-            _flush(output, split, counts[split], rows)
-    if not counts:
-        raise SourceError("There are no conversations to write.")
-    write_whole(output / "README.md", _card(title, licence, counts))
+    with _finished(output) as part:
+        (part / "data").mkdir()
+        pictures = _Pictures()
+        files = {split: _Files(part / "data", split) for split in SPLITS}
+        try:
+            for example in examples:
+                split = split_of(example.group or example.id, validation=validation, test=test)
+                files[split].add(_row(example, pictures))
+                counts[split] += 1
+        finally:
+            for one in files.values():
+                one.close()
+        if not counts:
+            raise SourceError("There are no conversations to write.")
+        write_whole(part / "README.md", _card(title, licence, counts))
     return counts
 
 
@@ -159,11 +181,36 @@ def read_chat(folder: Path, split: str = "train") -> Any:
     if not files:
         return Dataset.from_dict({name: [] for name in _features()}, features=_features())
     try:
-        # Parquet is mapped, not copied to a cache beside it.
+        if sum(file.stat().st_size for file in files) > IN_MEMORY:
+            return _mapped(files)
         parts = [_open(file) for file in files]
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"The conversations in {folder} cannot be read: {error}.") from None
     return concatenate_datasets(parts)
+
+
+_MAPPED: list[TemporaryDirectory[str]] = []
+"""Folders of what is mapped; removed when the program ends."""
+
+
+def _mapped(files: list[Path]) -> Any:
+    """Open Parquet files from disk: unpacked, row group by row group, to a temporary file."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    from datasets import Dataset
+
+    place = TemporaryDirectory(prefix="napari-micrograph-vlm-", ignore_cleanup_errors=True)
+    _MAPPED.append(place)
+    path = Path(place.name, "rows.arrow")
+    schema = _features().arrow_schema
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
+        for file in files:
+            # One batch after the other: a whole file of pictures need not fit.
+            with parquet.ParquetFile(file, memory_map=True) as opened:
+                for batch in opened.iter_batches(batch_size=8, columns=list(_features())):
+                    stream.write_table(pa.Table.from_batches([batch]).cast(schema))
+    return Dataset.from_file(str(path))
 
 
 def _open(file: Path) -> Any:
@@ -191,7 +238,7 @@ def _features() -> Any:
     )
 
 
-def _row(example: ChatExample) -> dict[str, Any]:
+def _row(example: ChatExample, pictures: _Pictures) -> dict[str, Any]:
     shown = sum(message.images for message in example.messages)
     if shown != len(example.images):
         raise SourceError(
@@ -202,7 +249,7 @@ def _row(example: ChatExample) -> dict[str, Any]:
         "id": example.id,
         "source": example.source,
         "group": example.group,
-        "images": [{"bytes": _png(image), "path": None} for image in example.images],
+        "images": [{"bytes": pictures.png(image), "path": None} for image in example.images],
         "messages": [message.to_chat() for message in example.messages],
     }
 
@@ -218,16 +265,81 @@ def _png(image: Path | Image) -> bytes:
     return data.getvalue()
 
 
-def _flush(output: Path, split: str, count: int, rows: list[dict[str, Any]]) -> None:
-    from datasets import Dataset, disable_progress_bars
+class _Pictures:
+    """Pictures as PNG; one that was in the conversation before is not encoded again."""
 
-    disable_progress_bars()
-    (output / "data").mkdir(parents=True, exist_ok=True)
-    number = (count - 1) // SHARD
-    columns = {name: [row[name] for row in rows] for name in _features()}
-    file = output / "data" / f"{split}-{number:05d}.parquet"
-    Dataset.from_dict(columns, features=_features()).to_parquet(file)
-    rows.clear()
+    def __init__(self) -> None:
+        self._last: list[tuple[Path | Image, bytes]] = []
+
+    def png(self, image: Path | Image) -> bytes:
+        for known, data in self._last:
+            if known is image:
+                return data
+        data = _png(image)
+        self._last = [*self._last[-3:], (image, data)]
+        return data
+
+
+class _Files:
+    """The Parquet files of one split, written a few conversations at a time."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self.folder, self.split = folder, split
+        self._rows: list[dict[str, Any]] = []
+        self._held = self._in_file = self._files = 0
+        self._writer: Any = None
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self._in_file += 1
+        self._held += sum(len(image["bytes"]) for image in row["images"])
+        if self._held >= HELD:
+            self._flush()
+        if self._in_file >= SHARD:
+            self.close()
+
+    def close(self) -> None:
+        """Write what is held and end the file."""
+        if self._rows:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer, self._in_file = None, 0
+            self._files += 1
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        schema = _features().arrow_schema
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(
+                self.folder / f"{self.split}-{self._files:05d}.parquet",
+                schema,
+                # So that a picture of several conversations is there once.
+                dictionary_pagesize_limit=2 * HELD,
+            )
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=schema))
+        self._rows, self._held = [], 0
+
+
+@contextmanager
+def _finished(output: Path) -> Iterator[Path]:
+    """Give a folder beside the output to write to, and put it there once all is written."""
+    output = output.resolve()
+    part = output.with_name(f".{output.name}.unfinished")
+    # One that was killed may have left it.
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if output.is_dir():
+            for name in ("data", "README.md"):
+                shutil.move(part / name, output / name)
+        else:
+            part.rename(output)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _card(title: str, licence: str, counts: Counter[str]) -> str:

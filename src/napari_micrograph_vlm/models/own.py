@@ -17,6 +17,7 @@ __all__ = [
     "own_folder",
     "own_folders",
     "own_models",
+    "target_of",
 ]
 
 FOLDERS_VARIABLE = "NAPARI_MICROGRAPH_VLM_MODELS"
@@ -49,6 +50,19 @@ def own_folder(name: str) -> Path:
     if not name or name[0] == "." or any(sign in name for sign in '/\\:*?"<>|\0'):
         raise QuestionError(f"{name!r} is no name for a model; write another.")
     return own_models() / name
+
+
+def target_of(output: Path | None, name: str | None) -> Path:
+    """Return the folder that a command saves a new model in: the one given, or one's own.
+
+    Raises
+    ------
+    QuestionError
+        If neither or both were given, or the name is no name for a folder.
+    """
+    if (output is None) == (name is None):
+        raise QuestionError("Say where to save it: with --output FOLDER, or with --name NAME.")
+    return output if output is not None else own_folder(name or "")
 
 
 def own_folders() -> list[Path]:

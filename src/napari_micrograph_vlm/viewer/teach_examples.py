@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Shapes
 
 from ..errors import Cancelled, MicrographError
+from ..labelling.label_sets import LabelClass, LabelSet, fold
 from ..regions import Cutout, Region
 from ..runs.item_names import item_name
 from .examples import labelled, plan_examples
@@ -51,8 +52,8 @@ class Example:
         Names the place; a later example of the same place and question counts.
     where : str
         What to call the place.
-    classes : tuple of str
-        What there was to choose from, where that is known.
+    labels : LabelSet or None
+        What there was to choose from, where that is known: in its order, with its sentences.
     """
 
     question: str
@@ -60,7 +61,7 @@ class Example:
     read: Read
     key: str
     where: str = ""
-    classes: tuple[str, ...] = ()
+    labels: LabelSet | None = None
 
     @property
     def shown(self) -> tuple[str, str, str]:
@@ -86,13 +87,37 @@ def corrected_in(viewer: Viewer, image: Image | None) -> list[Example]:
     return list(found.values())
 
 
-def classes_in(examples: Sequence[Example]) -> tuple[str, ...]:
-    """Return the classes to choose from, in the order in which they are met."""
-    names: dict[str, None] = {}
-    for example in examples:
-        if not example.question:
-            names.update(dict.fromkeys((*example.classes, example.answer)))
-    return tuple(names)
+def classes_in(examples: Sequence[Example]) -> dict[str, LabelSet]:
+    """Return the classes that each example's question lists, by the example's key.
+
+    They are those that were chosen from when it was classified, in their order and with their
+    sentences, and behind them other classes that a person gave in the same place. Without such a
+    list they are in the order in which they are met.
+
+    Raises
+    ------
+    QuestionError
+        If there is only one class.
+    """
+    asked = [one for one in examples if not one.question]
+    alike: dict[str, list[Example]] = {}
+    for one in asked:
+        alike.setdefault(one.labels.digest if one.labels else "", []).append(one)
+    found: dict[str, LabelSet] = {}
+    for group in alike.values():
+        listed = group[0].labels.classes if group[0].labels else ()
+        if not listed and len({fold(one.answer) for one in group}) < 2:
+            # One class alone is no choice: with those of the others.
+            group_names = asked
+        else:
+            group_names = group
+        known = {fold(each.name) for each in listed}
+        more = {
+            fold(one.answer): one.answer for one in group_names if fold(one.answer) not in known
+        }
+        labels = LabelSet("classes", (*listed, *map(LabelClass, more.values())))
+        found |= {one.key: labels for one in group}
+    return found
 
 
 def chat_of(
@@ -125,7 +150,9 @@ def chat_of(
             if example.question:
                 yield answer_example(regions, example.question, example.answer)
             else:
-                yield from class_examples([(regions[0], example.answer)], classes)
+                labels = classes[example.key]
+                name = {fold(each): each for each in labels.names}[fold(example.answer)]
+                yield from class_examples([(regions[0], name)], labels)
         except MicrographError as error:
             skip(str(error))
 
@@ -139,13 +166,21 @@ def _of_shapes(viewer: Viewer, image: Image | None) -> Iterator[Example]:
         known = labelled(layer, COLUMN)
         if not known:
             continue
-        # Classes that the model chose from, as far as it found them.
-        others = tuple(dict.fromkeys(labels_in(layer, "vlm_class").values()))
+        labels = _chosen_from(viewer, [*known.values(), *labels_in(layer, "vlm_class").values()])
         plan, names = plan_examples(viewer, image, layer, COLUMN)
         for place, (index, name) in enumerate(zip(known, names, strict=True)):
             where = f"{layer.name} {index}"
             key = f"{layer.unique_id}:{index}"
-            yield Example("", name, _nth(plan, place), key, where, others)
+            yield Example("", name, _nth(plan, place), key, where, labels)
+
+
+def _chosen_from(viewer: Viewer, names: Sequence[str]) -> LabelSet | None:
+    """Return the classes that the panel chose from last, if a layer has some of them."""
+    journal = RunBook.of(viewer).journal
+    labels = None if journal is None else journal.run.task.label_set
+    if labels is None or not {fold(name) for name in names} & {fold(n) for n in labels.names}:
+        return None
+    return labels
 
 
 def _of_run(viewer: Viewer) -> Iterator[Example]:
@@ -169,7 +204,7 @@ def _of_run(viewer: Viewer) -> Iterator[Example]:
             cut = cutout_in(viewer, layer, item)
         except MicrographError:
             continue
-        yield Example("", name, _alone(cut), item.key, item_name(item), labels.names)
+        yield Example("", name, _alone(cut), item.key, item_name(item), labels)
 
 
 def _nth(plan: Callable[[], list[Cutout]], place: int) -> Read:

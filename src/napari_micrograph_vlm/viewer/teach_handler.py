@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
@@ -15,7 +16,8 @@ from qtpy.QtCore import QTimer
 from ..errors import QuestionError
 from ..models.catalog import STUDENT
 from ..models.own import own_folder
-from ..training.adapters.settings import Progress, work_folder
+from ..training.adapters.from_regions import is_conversations, keep_examples, made_of
+from ..training.adapters.settings import Progress, has_begun, work_folder
 from ..widgets.teach_view import HERE
 from .geometry import RegionChoice
 from .handler import Handler
@@ -25,9 +27,12 @@ from .model_choice import CHANGES, ModelChoice
 from .panel_jobs import PanelJobs
 from .preferences import choose_model
 from .run_book import RunBook
-from .teach_examples import Example, chat_of, classes_in, corrected_in
+from .teach_examples import Example, chat_of, corrected_in
+from .teach_form import arguments_of, check_examples, form_of, free_folder
 from .teach_memory import memory_of
 from .teach_process import teach
+from .teach_resume import TeachResume
+from .teach_stopped import remember, running
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -38,7 +43,7 @@ __all__ = ["TeachHandler"]
 
 LARGE = (
     "The student that comes with the plugin learns by the command `train`; choose a large model "
-    "above to teach it here."
+    "above to teach it here, or download one in the panel “Models”."
 )
 
 _DELAY = 150
@@ -77,16 +82,17 @@ class TeachHandler(Handler):
         self._run, self._choose = run, choose
         self.examples: list[Example] = []
         self._added: list[Example] = []
-        self._left_out: set[str] = set()
+        self._left_out: list[set[str]] = []
         self._said: dict[str, str] = {}
         self._teaching: Job | None = None
-        self._jobs_here = PanelJobs()
+        self.jobs_here = PanelJobs()
         self._looking: Job | None = None
         self._layers = Connections()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_DELAY)
         self.choice = ModelChoice(view.models, view, self.preferences, choose)
+        self.stopped = TeachResume(self)
         book = RunBook.of(viewer)
         for signal, callback in (
             (view.started, self.teach),
@@ -94,10 +100,11 @@ class TeachHandler(Handler):
             (view.stopped, self.stop_teaching),
             (view.added, self.add),
             (view.removed, self.leave_out),
+            (view.restored, self.put_back),
             (view.edited, self.edit),
             (view.source_changed, self.refresh_soon),
             (view.shown, self.refresh_soon),
-            (view.name.textChanged, self._name_changed),
+            (view.name.textChanged, self.name_changed),
             (view.models.outdated, self._look_at_memory),
             (self.binding.changed, self.refresh_soon),
             (book.changed, self.refresh_soon),
@@ -120,7 +127,7 @@ class TeachHandler(Handler):
         """Stop every job and let go of view and viewer; what was learnt so far stays on disk."""
         if not self.closed:
             self._timer.stop()
-            self._jobs_here.close()
+            self.jobs_here.close()
             self._layers.close()
             if not deleted:
                 self.choice.close()
@@ -137,12 +144,14 @@ class TeachHandler(Handler):
             if isinstance(layer, Shapes):
                 self._layers.listen(layer.events.features, self.refresh_soon)
         found = [*corrected_in(self.viewer, self.binding.image), *self._added]
+        left_out = set().union(*self._left_out)
         self.examples = [
             replace(one, answer=self._said.get(one.key, one.answer))
             for one in found
-            if one.key not in self._left_out
+            if one.key not in left_out
         ]
-        self.view.show_examples([one.shown for one in self.examples])
+        shown = [one.shown for one in self.examples]
+        self.view.show_examples(shown, left_out=len(found) - len(shown))
 
     def add(self, question: str, answer: str) -> None:
         """Take a right answer about the chosen region."""
@@ -166,8 +175,19 @@ class TeachHandler(Handler):
 
     def leave_out(self, rows: list[int]) -> None:
         """Leave out the examples of some rows."""
-        self._left_out |= {self.examples[row].key for row in rows if row < len(self.examples)}
+        if not rows:
+            self.view.messages.inform("Select examples in the list above first.")
+            return
+        keys = {self.examples[row].key for row in rows if row < len(self.examples)}
+        self._left_out.append(keys)
         self.refresh()
+
+    def put_back(self) -> None:
+        """List again the examples that were left out last, as far as they are still there."""
+        before = len(self.examples)
+        while self._left_out and len(self.examples) == before:
+            self._left_out.pop()
+            self.refresh()
 
     def edit(self, row: int, answer: str) -> None:
         """Take another right answer for a row; an empty one is not taken."""
@@ -187,7 +207,7 @@ class TeachHandler(Handler):
         """Stop after this step; what was learnt can be gone on with."""
         if self._teaching is not None:
             self.view.show_busy("Stopping after this step…")
-            self._jobs_here.stop(self._teaching)
+            self.jobs_here.stop(self._teaching)
 
     def _start(self, *, finish: bool) -> None:
         if self._teaching is not None:
@@ -197,56 +217,67 @@ class TeachHandler(Handler):
             model, device, precision = self.preferences().which
             if model in (None, STUDENT.name):
                 raise QuestionError(LARGE)
-            output = own_folder(self.view.name.text().strip())
-            kept = work_folder(output) / "conversations"
-            here = self.view.source == HERE and not kept.is_dir()
-            examples = list(self.examples) if here else []
-            if here:
-                _check(examples)
+            output = free_folder(self.view.name.text().strip())
+            work_at = work_folder(output)
+            kept = work_at / "conversations"
+            # What a training was begun with stays; before, what is kept may be out of date.
+            goes_on = has_begun(work_at) and is_conversations(kept)
+            here = self.view.source == HERE
+            examples = list(self.examples) if here and not goes_on else []
+            if here and goes_on:
+                self._tell_of_new(kept)
+            elif here:
+                check_examples(examples)
             data = str(kept) if self.view.source == HERE else self.view.folder.text().strip()
             if not data:
                 raise QuestionError("Choose the folder or run to teach first.")
+            form = {
+                **form_of(self.view),
+                **{"model": str(model), "device": device, "precision": precision},
+            }
             arguments = [
                 data,
                 *("--model", str(model), "--output", str(output)),
                 *("--device", device or "auto", "--precision", precision or "auto"),
-                *self._settings(),
+                *arguments_of(form),
                 *(["--finish"] if finish else []),
             ]
             models, run = self.models, self._run
+            begun = has_begun(work_at)
 
             def work(report: Callable[[Report, Any], None], cancel: Event) -> dict[str, Any]:
                 skipped: list[str] = []
+                if not begun:
+                    remember(work_at, form)
                 if examples:
-                    from ..training.adapters.from_regions import keep_examples
-
                     report(Report.STAGE, "Reading the examples…")
                     chats = chat_of(examples, skipped.append, cancel)
-                    kept.parent.mkdir(parents=True, exist_ok=True)
-                    keep_examples(chats, kept, "Corrections made in napari")
+                    said = {"examples": [list(one.shown) for one in examples]}
+                    keep_examples(chats, kept, "Corrections made in napari", said)
                 memory = memory_of(str(model), device, precision)
                 if memory.short and models.held is not None:
                     report(Report.STAGE, "Making room…")
                     models.unload(cancel)
                 report(Report.STAGE, "Starting…")
-                outcome = run(arguments, lambda at: report(Report.COUNT, at), cancel)
+                with running(work_at):
+                    outcome = run(arguments, lambda at: report(Report.COUNT, at), cancel)
                 return {**outcome, "skipped": [*skipped, *outcome["skipped"]]}
 
             self.view.curve.clear()
             self.view.curve.show()
             self.view.show_busy("Starting…")
-            self._teaching = self._jobs_here.start(work, self._taught, self._told)
+            self._teaching = self.jobs_here.start(work, self._taught, self._told)
 
-    def _settings(self) -> list[str]:
-        view = self.view
-        chosen = {
-            "--epochs": view.epochs.value(),
-            "--learning-rate": view.rate.value(),
-            "--batch": view.batch.value(),
-            "--rank": view.rank.value(),
-        }
-        given = [text for name, value in chosen.items() for text in (name, f"{value:g}")]
-        return [*given, *(["--merged"] if view.whole.isChecked() else [])]
+    def _tell_of_new(self, kept: Path) -> None:
+        """Say how many examples of the list a begun training leaves out."""
+        taught = Counter(tuple(row) for row in made_of(kept).get("examples", ()))
+        new = (Counter(one.shown for one in self.examples) - taught).total()
+        if new:
+            self.view.messages.inform(
+                f"This training goes on with the examples it was begun with; {new} of the list "
+                f"{'is' if new == 1 else 'are'} new or changed and left out. To teach all, save "
+                "under another name."
+            )
 
     def _told(self, kind: Report, value: Any) -> None:
         if kind is Report.STAGE:
@@ -265,7 +296,7 @@ class TeachHandler(Handler):
     def _taught(self, outcome: Outcome) -> None:
         self._teaching = None
         self.view.show_idle()
-        self._name_changed()
+        self.name_changed()
         if outcome.error:
             self.view.messages.warn(outcome.error)
         elif outcome.value is None:
@@ -296,25 +327,30 @@ class TeachHandler(Handler):
         self._propose_name()
 
     def _propose_name(self) -> None:
-        """Offer a name that is free yet."""
+        """Offer a name that neither a model nor a stopped training has."""
         model = self.preferences().model
         stem = "student" if model is None else Path(model).name
         stem = stem.partition("-taught")[0]
         name, number = f"{stem}-taught", 2
-        while own_folder(name).exists():
+        while own_folder(name).exists() or has_begun(work_folder(own_folder(name))):
             name, number = f"{stem}-taught-{number}", number + 1
         self.view.name.setText(name)
 
-    def _name_changed(self, *_: Any) -> None:
+    def name_changed(self, *_: Any) -> None:
+        """Say whether the name can be taken, and whether there is something to go on with."""
+        self.stopped.look()
         try:
-            work = work_folder(own_folder(self.view.name.text().strip()))
-        except QuestionError:
+            output = free_folder(self.view.name.text().strip())
+        except QuestionError as error:
+            self.view.show_name_note(str(error))
             self.view.allow_finish(False)
             return
-        self.view.allow_finish((work / "training.json").is_file())
+        self.view.show_name_note("")
+        work = work_folder(output)
+        self.view.allow_finish(has_begun(work))
 
     def _look_at_memory(self) -> None:
-        self._jobs_here.stop(self._looking)
+        self.jobs_here.stop(self._looking)
         which = self.preferences().which
         if which[0] in (None, STUDENT.name):
             self.view.memory.setText(LARGE)
@@ -327,28 +363,8 @@ class TeachHandler(Handler):
                 self.view.memory.setText(outcome.error or outcome.value.text)
 
         model, device, precision = which
-        self._looking = self._jobs_here.start(
+        self._looking = self.jobs_here.start(
             lambda _report, _cancel: memory_of(str(model), device, precision),
             told,
             pool=Pool.THUMBNAILS,
-        )
-
-
-def _check(examples: list[Example]) -> None:
-    """See that there is something to learn and something to measure by.
-
-    Raises
-    ------
-    QuestionError
-        If there are fewer than two examples, or all are of one class.
-    """
-    if len(examples) < 2:
-        raise QuestionError(
-            "Correct at least two regions in “Classify regions” or “Review”, or write right "
-            "answers here."
-        )
-    asked = [one for one in examples if not one.question]
-    if asked and len(classes_in(examples)) < 2:
-        raise QuestionError(
-            f"Every region is called {asked[0].answer!r}; give some of another class, too."
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
@@ -26,10 +28,10 @@ from qtpy.QtWidgets import (
 
 from .fold import Fold
 from .loss_curve import LossCurve
-from .message_bar import MessageBar
 from .model_picker import ModelPicker
 from .panel import Panel, PlainLabel, button, heading, plain_tip, primary_button, progress_line
 from .region_picker import RegionPicker
+from .teach_parts import HeardMessages, StoppedTrainings
 from .thumbnail import Thumbnail
 
 __all__ = ["FOLDER", "HERE", "TeachView"]
@@ -65,6 +67,10 @@ class TeachView(Panel):
         The user leaves out the examples of these rows.
     edited(int, str)
         The user changed the right answer of a row.
+    restored()
+        The user wants back what was left out last.
+    resumed(str), discarded(str)
+        Go on with the stopped training of this name; delete it.
     source_changed()
         Another source of examples was chosen.
     """
@@ -75,6 +81,9 @@ class TeachView(Panel):
     added = Signal(str, str)
     removed = Signal(list)
     edited = Signal(int, str)
+    restored = Signal()
+    resumed = Signal(str)
+    discarded = Signal(str)
     source_changed = Signal()
 
     def __init__(self) -> None:
@@ -91,6 +100,7 @@ class TeachView(Panel):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setWordWrap(False)
         self.leave_out = button("Leave out", "Do not teach the examples that are selected above")
+        self.put_back = button("Put back", "List again the examples that were left out last")
         self.counts = PlainLabel(dim=True, small=True)
         self.regions = RegionPicker()
         self.thumbnail = Thumbnail()
@@ -112,6 +122,8 @@ class TeachView(Panel):
         self.memory = PlainLabel(dim=True, small=True)
         self.name = QLineEdit()
         self.name.setToolTip("Under this name the taught model stands in the list of models")
+        self.name_note = PlainLabel(dim=True, small=True)
+        self.name_note.hide()
         self.epochs = QDoubleSpinBox()
         self.epochs.setRange(0.1, 1000)
         self.epochs.setDecimals(1)
@@ -122,7 +134,7 @@ class TeachView(Panel):
         self.rate.setDecimals(6)
         self.rate.setSingleStep(0.0001)
         self.rate.setValue(0.0002)
-        self.rate.setToolTip("Length of a step: larger learns faster, too large forgets")
+        self.rate.setToolTip("Learning rate: a larger one learns faster, one too large forgets")
         self.batch = QSpinBox()
         self.batch.setRange(1, 512)
         self.batch.setValue(8)
@@ -130,7 +142,7 @@ class TeachView(Panel):
         self.rank = QSpinBox()
         self.rank.setRange(1, 256)
         self.rank.setValue(16)
-        self.rank.setToolTip("How much can be learnt (rank of LoRA); more needs more memory")
+        self.rank.setToolTip("How much can be learnt (rank of LoRA): more needs more memory")
         self.whole = QCheckBox("Save a whole model")
         self.whole.setToolTip(
             "Save a copy of the whole model with what was learnt; else only what was learnt is "
@@ -143,15 +155,23 @@ class TeachView(Panel):
         self.teach = primary_button("Teach", "Teach the model; asking goes on meanwhile")
         self.progress = progress_line("How far the teaching is")
         self.status = PlainLabel(dim=True, small=True)
-        self.messages = MessageBar()
+        self.messages = HeardMessages()
         self.curve = LossCurve()
+        self.stopped_before = StoppedTrainings(self.resumed.emit, self.discarded.emit)
+        self.what = Fold("Examples and model", "Show what is taught meanwhile, and how")
         self._filling = False
+        self._scrolling = QTimer(self)
+        self._scrolling.setSingleShot(True)
         self._lay_out()
         for box, signal in (
             (self.sources.currentIndexChanged, self._source_chosen),
             (self.add.clicked, self._add),
             (self.answer.returnPressed, self._add),
             (self.leave_out.clicked, self._leave_out),
+            (self.put_back.clicked, self.restored),
+            (self.what.title.toggled, self._upper.setVisible),
+            (self.messages.said, self._scrolling.start),
+            (self._scrolling.timeout, self._scroll_down),
             (self.table.itemChanged, self._item_changed),
             (self.browse.clicked, self._browse),
             (self.teach.clicked, self.started),
@@ -159,6 +179,7 @@ class TeachView(Panel):
             (self.finish.clicked, self.finished),
         ):
             box.connect(signal)
+        self._busy = True
         self.show_idle()
         self.show_examples(())
         self.allow_finish(False)
@@ -170,8 +191,8 @@ class TeachView(Panel):
         """What is taught: ``"here"`` or ``"folder"``."""
         return str(self.sources.currentData())
 
-    def show_examples(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """List examples: place, question and right answer."""
+    def show_examples(self, rows: Sequence[tuple[str, str, str]], left_out: int = 0) -> None:
+        """List examples: place, question and right answer; and say how many are left out."""
         self._filling = True
         self.table.setRowCount(len(rows))
         for i, cells in enumerate(rows):
@@ -188,8 +209,14 @@ class TeachView(Panel):
         above = head.sizeHint().height() if head is not None else 24
         self.table.setFixedHeight(above + high * min(max(len(rows), 2), ROWS) + 4)
         number = len(rows)
-        self.counts.setText("1 example" if number == 1 else f"{number} examples")
+        counted = "1 example" if number == 1 else f"{number} examples"
+        self.counts.setText(f"{counted}, {left_out} left out" if left_out else counted)
+        self.put_back.setVisible(bool(left_out))
         self.leave_out.setEnabled(bool(rows))
+
+    def show_stopped(self, found: Sequence[tuple[str, str]]) -> None:
+        """Offer trainings that were stopped: name, and a sentence on how far it came."""
+        self.stopped_before.show_all(found)
 
     def show_busy(self, what: str, done: int = 0, of: int = 0) -> None:
         """Show what is going on, and how far it is where that is known."""
@@ -206,6 +233,11 @@ class TeachView(Panel):
         """Offer to save what a stopped training has learnt, and to go on with it."""
         self.finish.setVisible(allowed)
         self.teach.setText("Go on" if allowed else "Teach")
+
+    def show_name_note(self, text: str) -> None:
+        """Say why the name cannot be taken; empty: it can."""
+        self.name_note.setText(text)
+        self.name_note.setVisible(bool(text))
 
     def clear_example(self) -> None:
         """Make room for the next answer; the question stays."""
@@ -234,11 +266,27 @@ class TeachView(Panel):
             self.folder.setText(chosen)
 
     def _set_busy(self, busy: bool) -> None:
+        if busy != self._busy:
+            # What is going on is what counts now; at the end all is as it was.
+            self._busy = busy
+            self.what.setVisible(busy)
+            self.what.title.setChecked(not busy)
+            self.stopped_before.allow(not busy)
+            if busy:
+                self._scrolling.start()
         self.progress.setVisible(busy)
         self.status.setVisible(busy)
         self.stop.setEnabled(busy)
         for one in (self.teach, self.finish):
             one.setEnabled(not busy)
+
+    def _scroll_down(self) -> None:
+        area = self.findChild(QScrollArea)
+        if area is not None:
+            QApplication.sendPostedEvents()  # they have a height only once they are laid out
+            for part in (self.curve, self.progress, self.messages):
+                if part.isVisible():
+                    area.ensureWidgetVisible(part, 0, 8)
 
     def _lay_out(self) -> None:
         head, side = self.table.horizontalHeader(), self.table.verticalHeader()
@@ -252,6 +300,7 @@ class TeachView(Panel):
         here.setSpacing(6)
         line = QHBoxLayout()
         line.addWidget(self.counts, 1)
+        line.addWidget(self.put_back)
         line.addWidget(self.leave_out)
         here.addWidget(self.table)
         here.addLayout(line)
@@ -264,17 +313,24 @@ class TeachView(Panel):
         folder.setContentsMargins(0, 0, 0, 0)
         folder.addWidget(self.folder, 1)
         folder.addWidget(self.browse)
-        self.column.addWidget(heading("What is taught"))
-        self.column.addWidget(self.sources)
-        self.column.addWidget(self._here)
-        self.column.addWidget(self._folder_row)
-        self.column.addWidget(heading("Which model"))
-        self.column.addWidget(self.models)
-        self.column.addWidget(self.memory)
+        self._upper = QFrame()
+        upper = QVBoxLayout(self._upper)
+        upper.setContentsMargins(0, 0, 0, 0)
+        upper.setSpacing(self.column.spacing())
+        for first in (self.stopped_before, self.what, self._upper):
+            self.column.addWidget(first)
+        upper.addWidget(heading("What is taught"))
+        upper.addWidget(self.sources)
+        upper.addWidget(self._here)
+        upper.addWidget(self._folder_row)
+        upper.addWidget(heading("Which model"))
+        upper.addWidget(self.models)
+        upper.addWidget(self.memory)
         names = QHBoxLayout()
         names.addWidget(QLabel("Save as"))
         names.addWidget(self.name, 1)
-        self.column.addLayout(names)
+        upper.addLayout(names)
+        upper.addWidget(self.name_note)
         grid_box = QFrame()
         grid = QGridLayout(grid_box)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -282,9 +338,9 @@ class TeachView(Panel):
         for i, (text, box) in enumerate(
             (
                 ("Times through", self.epochs),
-                ("Learning rate", self.rate),
+                ("Length of a step", self.rate),
                 ("Answers a step", self.batch),
-                ("Rank", self.rank),
+                ("Room to learn", self.rank),
             )
         ):
             grid.addWidget(QLabel(text), i, 0)
@@ -292,7 +348,7 @@ class TeachView(Panel):
         advanced = Fold("Advanced", "How long and how fast is taught")
         advanced.add(grid_box)
         advanced.add(self.whole)
-        self.column.addWidget(advanced)
+        upper.addWidget(advanced)
         run = QHBoxLayout()
         run.addWidget(self.finish)
         run.addStretch()

@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import weakref
 from dataclasses import replace
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from transformers import TrainerState
 
 pytest.importorskip("peft")
 
@@ -17,11 +20,19 @@ from napari_micrograph_vlm.errors import ModelError, SourceError
 from napari_micrograph_vlm.models.local import LocalModel
 from napari_micrograph_vlm.models.memory import Memory
 from napari_micrograph_vlm.results import Question
-from napari_micrograph_vlm.training.adapters import Progress, Settings, fine_tune
+from napari_micrograph_vlm.training.adapters import (
+    Progress,
+    Settings,
+    fine_tune,
+    merged,
+    run,
+    tuning,
+)
 from napari_micrograph_vlm.training.adapters.curve import ticks
 from napari_micrograph_vlm.training.adapters.lessons import region_of
 from napari_micrograph_vlm.training.adapters.memory import needed_to_teach, shortage_of
 from napari_micrograph_vlm.training.adapters.merged import merge
+from napari_micrograph_vlm.training.adapters.trainer import _Watch
 from training.adapters.teaching import CRACK, FILM, QUESTION, SHORT, conversations, picture
 
 WEIGHTS = "adapter_model.safetensors"
@@ -53,6 +64,10 @@ def answers(folder):
     model = LocalModel.load(folder, "cpu")
     regions = [region_of(picture(dark, 99)) for dark in (True, False)]
     return [model.ask(Question(QUESTION, (region,)), max_tokens=8).text for region in regions]
+
+
+def no_space(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_the_validation_loss_falls_and_is_told(here):
@@ -93,7 +108,7 @@ def test_a_taught_model_answers_and_a_merged_copy_answers_alike(here):
     assert not all(same)
 
 
-def test_interrupted_at_any_place_it_comes_to_the_same_weights(here):
+def test_interrupted_at_any_place_it_comes_to_the_same_weights(here, monkeypatch):
     class Killed(BaseException):
         pass
 
@@ -112,35 +127,65 @@ def test_interrupted_at_any_place_it_comes_to_the_same_weights(here):
     stop = Event()
 
     def stop_at(at: Progress):
-        if at.step == 9:
+        if at.step == 10:  # a step behind which the loss is measured
             stop.set()
 
     stopped = tuned(here, "again", stop=stop, on_progress=stop_at)
-    assert (stopped.finished, stopped.step) == (False, 9)
+    assert (stopped.finished, stopped.step) == (False, 10)
+    assert stopped.history[-1] == {"step": 10, "validation": stopped.best}
     assert not (here[0] / "again").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "keep", no_space)
+        with pytest.raises(SourceError, match="No space left on device; free some"):
+            tuned(here, "again")
     outcome = tuned(here, "again")
     assert outcome.finished
+    assert (outcome.step, outcome.best) == (15, here[1].best)
     assert outcome.history == here[1].history
     one, two = (load_file(here[0] / name / WEIGHTS) for name in ("whole", "again"))
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_a_stopped_training_can_be_saved_as_it_is(here):
+def test_a_stopped_training_can_be_saved_as_it_is(here, monkeypatch):
+    taught, alive = [], []
+
+    def load(*how):
+        loaded = run_load(*how)
+        taught.append(weakref.ref(loaded.model))
+        return loaded
+
+    def merge_alone(*folders):
+        alive.append(taught[-1]() is not None)
+        merge(*folders)
+
+    run_load = run._load
+    monkeypatch.setattr(run, "_load", load)
+    monkeypatch.setattr(merged, "merge", merge_alone)
     stop = Event()
     with pytest.raises(SourceError, match="nothing to finish"):
         tuned(here, "early", finish=True)
     tuned(here, "early", stop=stop, on_progress=lambda at: at.step == 7 and stop.set())
-    outcome = tuned(here, "early", finish=True)
+    outcome = tuned(here, "early", finish=True, merged=True)
     assert outcome.finished
     assert outcome.step == 7
     assert here[1].best < outcome.best < outcome.first
-    assert (here[0] / "early" / WEIGHTS).is_file()
+    names = {file.name for file in (here[0] / "early").iterdir()}
+    assert {"config.json", "model.safetensors", "README.md"} <= names
+    assert WEIGHTS not in names
+    assert alive == [False]  # two models would not fit into memory
 
 
-def test_it_ends_early_where_it_gets_worse_and_keeps_the_best(here):
+def test_it_ends_early_where_it_gets_worse_and_keeps_the_best(here, monkeypatch):
     settings = replace(SHORT, learning_rate=1.0, warm_up=0.0, checks=15, patience=2)
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "keep", no_space)
+        with pytest.raises(SourceError, match="cannot be written"):
+            tuned(here, "wild", settings, on_progress=told.append)
+    # What had ended is only saved.
     outcome = tuned(here, "wild", settings)
+    assert outcome.step == told[-1].step
     assert outcome.finished
     assert outcome.step < outcome.steps
     losses = [entry["validation"] for entry in outcome.history if "validation" in entry]
@@ -156,6 +201,13 @@ def test_a_taught_model_goes_on_learning(here):
     assert outcome.first == pytest.approx(here[1].best, abs=1e-5)
     config = json.loads((folder / "more" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(folder / "llava")
+
+
+def test_the_best_state_is_looked_for_where_the_folder_is_now(tmp_path):
+    state = TrainerState(best_model_checkpoint="/before/mine-training/checkpoint-5")
+    watch = _Watch(None, lambda _progress: None)
+    watch.on_train_begin(SimpleNamespace(output_dir=str(tmp_path)), state, None)
+    assert state.best_model_checkpoint == str(tmp_path / "checkpoint-5")
 
 
 def test_the_same_call_again_does_nothing_and_another_is_refused(here):

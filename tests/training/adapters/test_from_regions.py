@@ -5,13 +5,11 @@ import pytest
 
 pytest.importorskip("peft")
 
-from models.tiny_models import checkpoint
 from napari_micrograph_vlm.datasets.chat import read_chat
 from napari_micrograph_vlm.errors import MicrographError, SourceError
 from napari_micrograph_vlm.labelling import label_set_of
 from napari_micrograph_vlm.models.asking import which_of
 from napari_micrograph_vlm.models.conditions import conditions_of
-from napari_micrograph_vlm.models.loading import load
 from napari_micrograph_vlm.regions import Region
 from napari_micrograph_vlm.runs.folder_source import FolderSource
 from napari_micrograph_vlm.runs.items import Task
@@ -20,8 +18,9 @@ from napari_micrograph_vlm.training.adapters.from_regions import (
     answer_example,
     class_examples,
     conversations_of,
+    keep_examples,
 )
-from napari_micrograph_vlm.training.adapters.lessons import region_of
+from napari_micrograph_vlm.training.adapters.lessons import parted, told_in
 from training.adapters.teaching import picture
 
 
@@ -40,15 +39,12 @@ def classes(tmp_path):
     return tmp_path / "classes"
 
 
-def test_a_corrected_answer_is_taught_with_the_prompt_that_is_asked(tmp_path):
+def test_what_is_known_of_scale_is_kept_apart_from_the_question(tmp_path):
     known = region(pixel_size=(2.0, 2.0), unit="nm")
-    example = answer_example([known], " What is it? ", "A pore.")
-    loaded = load(checkpoint("llava", tmp_path), "cpu")
-    asked = loaded.family.prompt([known], "What is it?", conditions=conditions_of([known]))
-    taught = loaded.family.prompt([region_of(example.images[0])], example.messages[0].text)
-    assert "80 nm" in loaded.family.tokenizer.decode(asked.inputs["input_ids"][0])
-    for name, value in asked.inputs.items():
-        assert value.equal(taught.inputs[name]), name
+    keep_examples([answer_example([known], " What is it? ", "A pore.")], tmp_path / "made", "T")
+    (row,) = read_chat(tmp_path / "made")
+    assert told_in(row["messages"]) == conditions_of([known])
+    assert parted(row["messages"], 1) == (1, "What is it?", (), "A pore.")
 
 
 def test_a_class_is_taught_by_the_question_that_classifies():
@@ -79,8 +75,31 @@ def test_a_folder_of_classes_is_taught(classes, tmp_path):
     assert len(skipped) == 1
     assert "broken.png" in skipped[0]
     # Made once, and conversations are taken as they are.
+    (found / "mark").touch()
     assert conversations_of(classes, tmp_path / "work" / "made", skipped.append) == found
+    assert (found / "mark").exists()
     assert conversations_of(found, tmp_path / "elsewhere", skipped.append) == found
+
+
+def test_other_data_are_made_anew_until_a_training_was_begun_with_them(classes, tmp_path):
+    made = tmp_path / "mine-training" / "conversations"
+
+    def taught():
+        rows = read_chat(conversations_of(classes, made, pytest.fail))
+        return sorted(row["messages"][1]["content"][-1]["text"] for row in rows)
+
+    assert taught() == ["crack"] * 3 + ["film"] * 3
+    (classes / "film").rename(classes / "pore")
+    assert taught() == ["crack"] * 3 + ["pore"] * 3
+    has_begun = made.parent / "training.json"
+    has_begun.write_text("{}")
+    assert taught() == ["crack"] * 3 + ["pore"] * 3
+    picture(True, 9).save(classes / "pore" / "1.png")
+    with pytest.raises(SourceError, match="choose another output, or delete that folder"):
+        taught()
+    has_begun.unlink()
+    (made / "made_of.json").unlink()  # as earlier versions left it
+    assert taught() == ["crack"] * 3 + ["pore"] * 3
 
 
 def test_of_a_run_what_a_person_said_is_taught(classes, tmp_path):
@@ -98,9 +117,15 @@ def test_of_a_run_what_a_person_said_is_taught(classes, tmp_path):
     journal.review(keys[4])
     best = journal.finding(keys[4]).best
     journal.close()
-    found = conversations_of(path, tmp_path / "made", pytest.fail)
-    said = [row["messages"][1]["content"][-1]["text"] for row in read_chat(found)]
-    assert sorted(said) == sorted(["film", best])
+
+    def said():
+        rows = read_chat(conversations_of(path, tmp_path / "made", pytest.fail))
+        return sorted(row["messages"][1]["content"][-1]["text"] for row in rows)
+
+    assert said() == sorted(["film", best])
+    with Journal.open(path) as journal:
+        journal.correct(keys[1], "crack")
+    assert said() == sorted(["film", best, "crack"])
 
 
 def test_wrong_data_are_told_in_one_sentence(tmp_path):

@@ -1,5 +1,7 @@
 """A lesson is the prompt that a model is asked with, and the answer behind it."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ pytest.importorskip("peft")
 from models.tiny_models import BUILDERS, checkpoint
 from napari_micrograph_vlm.datasets.chat import ChatExample, Message, read_chat, write_chat
 from napari_micrograph_vlm.errors import QuestionError, SourceError
+from napari_micrograph_vlm.models.conditions import conditions_of
 from napari_micrograph_vlm.models.loading import load
 from napari_micrograph_vlm.models.scoring import score_labels
 from napari_micrograph_vlm.models.session import Sessions
@@ -20,20 +23,65 @@ from napari_micrograph_vlm.training.adapters.answering import (
     logits_of,
     loss_of,
 )
-from napari_micrograph_vlm.training.adapters.lessons import Lessons, parted, read_lessons, region_of
+from napari_micrograph_vlm.training.adapters.from_regions import answer_example
+from napari_micrograph_vlm.training.adapters.lessons import (
+    Lessons,
+    Taught,
+    parted,
+    read_lessons,
+    region_of,
+)
+from napari_micrograph_vlm.training.adapters.tuning import places
 from training.adapters.teaching import conversations, examples, picture
 
 ANSWER = "A crack, about 35 nm wide."
 
 
-def region():
+def region(**known):
     pixels = np.random.default_rng(0).random((60, 80)).astype(np.float32)
-    return Region(pixels, (0, 0, 60, 80))
+    return Region(pixels, (0, 0, 60, 80), **known)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_an_answer_is_as_likely_when_taught_as_when_asked(name, tmp_path):
-    loaded = load(checkpoint(name, tmp_path / name), "cpu")
+@pytest.fixture(scope="module", params=BUILDERS)
+def loaded(request, tmp_path_factory):
+    """A tiny model of each family."""
+    return load(checkpoint(request.param, tmp_path_factory.mktemp(request.param)), "cpu")
+
+
+def test_a_corrected_answer_is_taught_with_the_prompt_that_is_asked(loaded):
+    family = loaded.family
+    known = region(pixel_size=(2.0, 2.0), unit="nm")
+    example = answer_example([known], " What is it? ", "A pore.")
+    rows = [
+        {
+            "id": example.id,
+            "images": example.images,
+            "messages": [each.to_chat() for each in example.messages],
+        }
+    ]
+    taught = Lessons(rows, [Taught(0, 1)], family, 2)[0].prompt
+    # As `LocalModel` asks.
+    told = conditions_of([known]) if family.takes_conditions else ""
+    asked = family.prompt([known], "What is it?", conditions=told)
+    words = family.tokenizer.decode(taught.inputs["input_ids"][0])
+    assert ("picture shows" in words) is family.takes_conditions
+    assert taught.question_span == asked.question_span
+    assert taught.inputs.keys() == asked.inputs.keys()
+    for name, value in asked.inputs.items():
+        assert value.equal(taught.inputs[name]), name
+
+
+def test_what_scores_words_is_not_taught(loaded):
+    model = loaded.model
+    pattern = places(model, loaded.family, vision=True)
+    taught = {n: m for n, m in model.named_modules() if re.fullmatch(pattern, n)}
+    words = [m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)]
+    assert taught
+    assert not [n for n, m in taught.items() if any(m.weight is each for each in words)]
+    assert not [n for n, m in taught.items() if m.out_features == len(loaded.family.tokenizer)]
+
+
+def test_an_answer_is_as_likely_when_taught_as_when_asked(loaded):
     model, family = loaded.model, loaded.family
     end = end_of_answer(model, family)
     lesson = lesson_of(family, [region()], "What is it?", (), ANSWER, end)
@@ -113,8 +161,6 @@ def test_what_a_model_cannot_be_taught_is_named(tmp_path):
     write_chat(odd, tmp_path / "d", title="T", validation=0, test=0)
     loaded = load(checkpoint("llava", tmp_path / "llava"), "cpu")
     rows = read_chat(tmp_path / "d")
-    from napari_micrograph_vlm.training.adapters.lessons import Taught
-
     lessons = Lessons(rows, [Taught(i, 1) for i in range(5)], loaded.family, 2)
     made = [lessons[i] for i in range(5)]
     assert [lesson is not None for lesson in made] == [True, False, False, False, False]

@@ -49,6 +49,7 @@ def lesson_of(
     turns: Sequence[Turn],
     answer: str,
     end: int | None,
+    conditions: str = "",
 ) -> Lesson:
     """Put a question with its pictures and the right answer into a family's own form.
 
@@ -64,6 +65,8 @@ def lesson_of(
         What was asked and answered before.
     end : int or None
         From :func:`end_of_answer`.
+    conditions : str
+        What is known of scale and instrument; left out where the family is told nothing of it.
 
     Raises
     ------
@@ -78,7 +81,8 @@ def lesson_of(
         )
     if not answer.strip():
         raise QuestionError("an answer is empty")
-    prompt = family.prompt(regions, question, turns)
+    told = conditions if family.takes_conditions else ""
+    prompt = family.prompt(regions, question, turns, conditions=told)
     tokens = answer_tokens(family.tokenizer, prompt, [answer])[0]
     return Lesson(prompt, (*tokens, *(() if end is None else (end,))))
 

@@ -13,15 +13,12 @@ from ...models.hub_cache import is_adapter
 from ...models.own import base_of
 from ...whole_files import write_whole
 from .card import read_facts
-from .settings import Outcome, Settings
+from .settings import IDENTITY, Outcome, Settings, has_begun
 
 if TYPE_CHECKING:
     from ...models.catalog import CatalogEntry
 
-__all__ = ["IDENTITY", "begin", "done_before", "identity_of", "write_identity"]
-
-IDENTITY = "training.json"
-"""In the folder of a training that is not finished."""
+__all__ = ["begin", "done_before", "identity_of", "write_identity"]
 
 
 def identity_of(
@@ -103,7 +100,7 @@ def begin(work: Path, identity: dict[str, Any]) -> None:
         raise SourceError(
             f"The folder {work} cannot be made ({error.strerror or error}); choose another."
         ) from None
-    if not (work / IDENTITY).is_file():
+    if not has_begun(work):
         write_identity(work, identity)
         return
     try:

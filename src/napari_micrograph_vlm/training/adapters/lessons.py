@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...datasets.chat import read_chat
+from ...datasets.chat import CONDITIONS, read_chat
 from ...errors import MicrographError, QuestionError, RegionError, SourceError, one_line
 from ...regions import Region
 from ...results import Turn
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...models.families.base import Family
     from .answering import Lesson
 
-__all__ = ["Lessons", "Taught", "read_lessons", "region_of"]
+__all__ = ["Lessons", "Taught", "parted", "read_lessons", "region_of", "told_in"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Lessons:
             row = self._rows[at.row]
             shown, question, turns, answer = parted(row["messages"], at.turn)
             regions = [region_of(image) for image in row["images"][:shown]]
-            return lesson_of(self._family, regions, question, turns, answer, self._end)
+            conditions = told_in(row["messages"])
+            return lesson_of(self._family, regions, question, turns, answer, self._end, conditions)
         except (MicrographError, OSError, SyntaxError, ValueError) as error:
             # Pillow raises SyntaxError for some broken pictures.
             name = str(row.get("id") or f"conversation {at.row + 1}")
@@ -167,6 +168,12 @@ def parted(messages: Sequence[dict[str, Any]], at: int) -> tuple[int, str, tuple
         texts.append("\n".join(part["text"] or "" for part in parts if part["type"] == "text"))
     turns = tuple(Turn(*pair) for pair in zip(texts[:-2:2], texts[1:-2:2], strict=True))
     return shown, texts[-2], turns, texts[-1]
+
+
+def told_in(messages: Sequence[dict[str, Any]]) -> str:
+    """Return what is said of scale and instrument before the first question; may be empty."""
+    parts = messages[0]["content"] if messages else []
+    return " ".join(part["text"] or "" for part in parts if part["type"] == CONDITIONS)
 
 
 def region_of(image: Any) -> Region:

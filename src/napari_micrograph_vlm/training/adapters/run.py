@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import nan
 from os import PathLike
@@ -15,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import Cancelled, MicrographError, ModelError, SourceError
 from ...models.catalog import find, is_adapter
 from .card import write_facts
-from .identity import IDENTITY, begin, done_before, identity_of, write_identity
-from .settings import Outcome, Progress, Settings, work_folder
+from .identity import begin, done_before, identity_of, write_identity
+from .settings import IDENTITY, Outcome, Progress, Settings, work_folder
 
 if TYPE_CHECKING:
     from ...models.catalog import CatalogEntry
@@ -91,10 +93,20 @@ def fine_tune(
         return done
     begin(work, identity)
     tell(Progress(stage="Loading the model…"))
-    loaded = _load(Path(identity["base"]["folder"]), device, settings.precision)
-    return _Run(entry, loaded, data, output, work, identity, settings, stop, tell).run(
-        merged=merged, finish=finish
-    )
+    outcome = _Run(
+        entry,
+        _load(Path(identity["base"]["folder"]), device, settings.precision),
+        data,
+        work,
+        identity,
+        settings,
+        stop,
+        tell,
+    ).run(output, finish=finish)
+    if outcome.finished:
+        _free()
+        _save(output, outcome, identity, work, merged=merged)
+    return outcome
 
 
 class _Run:
@@ -105,7 +117,6 @@ class _Run:
         entry: CatalogEntry,
         loaded: Loaded,
         data: Path,
-        output: Path,
         work: Path,
         identity: dict[str, Any],
         settings: Settings,
@@ -113,14 +124,15 @@ class _Run:
         tell: Tell,
     ) -> None:
         self.entry, self.loaded, self.settings = entry, loaded, settings
-        self.data, self.output, self.work, self.identity = data, output, work, identity
+        self.data, self.work, self.identity = data, work, identity
         self.stop, self.tell = stop, tell
 
-    def run(self, *, merged: bool, finish: bool) -> Outcome:
+    def run(self, output: Path, *, finish: bool) -> Outcome:
+        """Teach, and write the best adapter to ``.OUTPUT-part`` where that came to its end."""
         from ...models.guards import advice_on_memory
         from ...models.quiet import quiet
-        from .trainer import arguments_for, history_of, last_state, trainer_for
-        from .tuning import attach, learning
+        from .trainer import arguments_for, has_ended, history_of, last_state, trainer_for
+        from .tuning import attach, keep, learning
 
         lessons, held = self._lessons()
         start = self.entry.path if is_adapter(self.entry.path) else None
@@ -141,7 +153,7 @@ class _Run:
         ):
             first = self._first(model, held)
             self._recall(first, arguments.max_steps, state)
-            if finish:
+            if finish or has_ended(state):
                 self._take_best(model, trainer, state)
             else:
                 with quiet():
@@ -150,7 +162,7 @@ class _Run:
         best = nan if log.best_metric is None else float(log.best_metric)
         outcome = Outcome(
             finished=False,
-            folder=self.output,
+            folder=output,
             step=int(log.global_step),
             steps=int(log.max_steps or arguments.max_steps),
             first=first,
@@ -163,9 +175,11 @@ class _Run:
         if watch.stopped and not finish:
             return outcome
         self.tell(Progress(outcome.step, outcome.steps, stage="Saving…"))
-        outcome = replace(outcome, finished=True)
-        self._save(model, outcome, merged)
-        return outcome
+        part = _part(output)
+        shutil.rmtree(part, ignore_errors=True)
+        with _writing(output):
+            keep(model, part)
+        return replace(outcome, finished=True)
 
     def _lessons(self) -> tuple[Lessons, Lessons]:
         from .answering import end_of_answer
@@ -223,31 +237,50 @@ class _Run:
         # The folder may have been moved since.
         fill(model, self.work / best.name)
 
-    def _save(self, model: Any, outcome: Outcome, merged: bool) -> None:
-        from .tuning import keep
 
-        part = self.output.absolute().with_name(f".{self.output.name}-part")
-        shutil.rmtree(part, ignore_errors=True)
-        try:
-            keep(model, part)
-            write_facts(part, outcome, self.identity, merged=False)
-            if merged:
-                from .merged import merge
+def _part(output: Path) -> Path:
+    return output.absolute().with_name(f".{output.name}-part")
 
-                whole = part.with_name(f"{part.name}-whole")
-                shutil.rmtree(whole, ignore_errors=True)
-                self.loaded = None  # type: ignore[assignment]
-                merge(part, whole)
-                write_facts(whole, outcome, self.identity, merged=True)
-                shutil.rmtree(part)
-                part = whole
-            part.rename(self.output)
-        except OSError as error:
-            raise SourceError(
-                f"{self.output} cannot be written: {error.strerror or error}; free some space and "
-                "run the same command again."
-            ) from None
-        shutil.rmtree(self.work, ignore_errors=True)
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"{output} cannot be written: {error.strerror or error}; free some space and "
+            "run the same command again."
+        ) from None
+
+
+def _free() -> None:
+    """Let go of the model that was taught: another may have to be loaded to be added to."""
+    import torch
+
+    # The trainer and its parts hold each other.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _save(
+    output: Path, outcome: Outcome, identity: dict[str, Any], work: Path, *, merged: bool
+) -> None:
+    """Make the output of the adapter that was written, and delete what is no longer needed."""
+    part = _part(output)
+    with _writing(output):
+        write_facts(part, outcome, identity, merged=False)
+        if merged:
+            from .merged import merge
+
+            whole = part.with_name(f"{part.name}-whole")
+            shutil.rmtree(whole, ignore_errors=True)
+            merge(part, whole)
+            write_facts(whole, outcome, identity, merged=True)
+            shutil.rmtree(part)
+            part = whole
+        part.rename(output)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _teachable(model: str | PathLike[str]) -> CatalogEntry:

@@ -10,7 +10,10 @@ from typing import Any
 
 from ...errors import SourceError
 
-__all__ = ["Outcome", "Progress", "Settings", "work_folder"]
+__all__ = ["IDENTITY", "Outcome", "Progress", "Settings", "has_begun", "work_folder"]
+
+IDENTITY = "training.json"
+"""In the folder of a training that is not finished."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +187,8 @@ def work_folder(output: Path) -> Path:
     """Return where a training keeps what it needs to go on."""
     output = output.absolute()
     return output.with_name(f"{output.name}-training")
+
+
+def has_begun(work: Path) -> bool:
+    """Tell whether there is a training in a folder that can be gone on with."""
+    return (work / IDENTITY).is_file()

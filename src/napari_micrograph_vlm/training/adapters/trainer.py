@@ -28,6 +28,7 @@ from .tuning import fill, keep
 __all__ = [
     "LessonTrainer",
     "arguments_for",
+    "has_ended",
     "history_of",
     "last_state",
     "mean_loss",
@@ -36,6 +37,9 @@ __all__ = [
 
 _WHOLE = "whole"
 """Marks a state that was written to its end."""
+
+_ENDED = "ended"
+"""Marks a state behind which there are no steps: the last one, or no check got better."""
 
 _LOGS = 200
 """Points on the curve of the training loss."""
@@ -113,11 +117,26 @@ def mean_loss(model: Any, family: Family, lessons: Any) -> float:
 class _Watch(TrainerCallback):
     """Tells how far it is, stops where that is wanted, and marks states that are whole."""
 
-    def __init__(self, stop: Event | None, tell: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        stop: Event | None,
+        tell: Callable[[Progress], None],
+        early: EarlyStoppingCallback | None = None,
+    ) -> None:
         self._stop = stop
         self._tell = tell
+        self._early = early
         self._loss = self._validation = nan
         self.stopped = False
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """Look for the best state where the folder is now."""
+        if state.best_model_checkpoint is not None:
+            state.best_model_checkpoint = str(
+                Path(args.output_dir) / Path(state.best_model_checkpoint).name
+            )
 
     def on_log(
         self,
@@ -142,14 +161,21 @@ class _Watch(TrainerCallback):
         if self._stop is not None and self._stop.is_set():
             self.stopped = state.global_step < state.max_steps
             control.should_training_stop = True
+            # A check that is due is made first: it would be lost for good.
             control.should_save = True
-            control.should_evaluate = False
 
     def on_save(
         self, args: Any, state: TrainerState, control: TrainerControl, **others: Any
     ) -> None:
         """Mark the state as whole: whatever is killed before this is not gone on with."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        early = self._early
+        given_up = (
+            early is not None
+            and early.early_stopping_patience_counter >= early.early_stopping_patience
+        )
+        if given_up or state.global_step >= state.max_steps:
+            (folder / _ENDED).touch()
         (folder / _WHOLE).touch()
 
     def _say(self, state: TrainerState) -> None:
@@ -233,10 +259,9 @@ def trainer_for(
     """Return the trainer, and what knows whether it was stopped."""
     from transformers.trainer_callback import PrinterCallback
 
-    watch = _Watch(stop, tell)
-    callbacks: list[TrainerCallback] = [watch]
-    if settings.patience:
-        callbacks.append(EarlyStoppingCallback(settings.patience))
+    early = EarlyStoppingCallback(settings.patience) if settings.patience else None
+    watch = _Watch(stop, tell, early)
+    callbacks: list[TrainerCallback] = [watch, *([] if early is None else [early])]
     trainer = LessonTrainer(
         model=model,
         args=arguments,
@@ -258,6 +283,11 @@ def last_state(folder: Path) -> Path | None:
             shutil.rmtree(broken)
     found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     return None if found is None else Path(found)
+
+
+def has_ended(state: Path | None) -> bool:
+    """Tell whether a training came to its end in this state, so that only saving is left."""
+    return state is not None and (state / _ENDED).is_file()
 
 
 def _one(batch: list[Lesson | None]) -> dict[str, Lesson | None]:

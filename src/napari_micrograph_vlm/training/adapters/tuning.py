@@ -20,7 +20,7 @@ __all__ = ["attach", "fill", "keep", "learning"]
 _WEIGHTS = "adapter_model.safetensors"
 
 _NOT_TAUGHT = {"lm_head", "gate", "router", "score"}
-"""Linear layers that stay: scores of words, tied to the embeddings, and what picks experts."""
+"""Linear layers that stay, besides :func:`_heads`: scores of words, and what picks experts."""
 
 
 def attach(
@@ -97,12 +97,14 @@ def places(model: nn.Module, family: Family, *, vision: bool) -> str:
         If there are none.
     """
     inside = "" if vision else _name_of(model, family.decoder(model))
+    heads = _heads(model)
     names = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
         and name.startswith(inside)
         and name.rpartition(".")[2] not in _NOT_TAUGHT
+        and module not in heads
     ]
     if not names:
         raise ModelError("This model has no linear layers that could be taught; choose another.")
@@ -159,6 +161,23 @@ def base_name(folder: Path, repo: str = "") -> str:
     if is_adapter(folder):
         return base_place(folder)
     return repo or str(folder.absolute())
+
+
+def _heads(model: nn.Module) -> set[nn.Module]:
+    """Return what scores words, whatever it is called.
+
+    Where it shares its weights with the embeddings, to add something to it would change what the
+    model reads, too.
+    """
+    words = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
+    heads: set[nn.Module] = {
+        each for each in model.modules() if isinstance(each, nn.Linear) and id(each.weight) in words
+    }
+    for part in model.modules():
+        found: Any = getattr(part, "get_output_embeddings", lambda: None)()
+        if isinstance(found, nn.Module):
+            heads.add(found)
+    return heads
 
 
 def _name_of(model: nn.Module, part: nn.Module) -> str:
