@@ -95,6 +95,16 @@ def test_a_mixture_is_made_and_its_gates_are_taught(call: Call, tmp_path: Path) 
     assert code == 0
     swapped = json.loads(out)["routing"]
     assert swapped != routing
+    given = ("mix", "tune", made, "one-chats", "--what", "experts", "--steps", "2")
+    given += ("--device", "cpu", "--output", tmp_path / "tuned")
+    code, out, err = call(*given, "--json")
+    assert code == 0
+    assert [each["step"] for each in json.loads(out)["history"]] == [0, 1, 2]
+    assert "nothing is left" not in err
+    code, again, err = call(*given, "--json")
+    assert code == 0
+    assert json.loads(again) == json.loads(out)
+    assert "It was taught so before" in err
 
 
 def test_ctrl_c_keeps_what_is_finished(
@@ -153,7 +163,8 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
 
 
 def test_where_to_save_is_said_once(call: Call) -> None:
-    for given in ((), ("--output", "x", "--name", "x"), ("--name", "../x"), ("--name", ".x")):
+    names = [("--name", name) for name in ("../x", ".x", "a?b", "")]
+    for given in ((), ("--output", "x", "--name", "x"), *names):
         code, _, err = call("merge", "linear", "one", *given)
         assert code == 2
         assert "where to save" in err or "is no name" in err

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelError
+from ..models.own import target_of
 from .progress import bar, file_errors, stoppable
 
-__all__ = ["app", "folder_of", "moved", "said", "target_of"]
+__all__ = ["app", "folder_of", "moved", "said"]
 
 app = typer.Typer(help="Make a model out of others, without any training.", no_args_is_help=True)
 
@@ -162,26 +163,6 @@ def tasks(
     said(target, as_json)
 
 
-def target_of(output: Path | None, name: str | None) -> Path:
-    """Return the folder that a new model is saved in.
-
-    Raises
-    ------
-    ModelError
-        If neither or both were given, or the name is no name of a folder.
-    """
-    from ..models.catalog import own_models
-
-    if (output is None) == (name is None):
-        raise ModelError("Say where to save the model: with --output FOLDER or with --name NAME.")
-    if output is not None:
-        return output
-    assert name is not None
-    if not name.strip(". ") or name.startswith(".") or {"/", "\\", ":"} & set(name):
-        raise ModelError(f"{name!r} is no name for a model; use letters, digits and hyphens.")
-    return own_models() / name
-
-
 def folder_of(name: str) -> Path:
     """Return the folder of a model that is on this computer.
 
@@ -197,7 +178,7 @@ def folder_of(name: str) -> Path:
 
 @contextmanager
 def moved(unit: str, scale: int = 10**6) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar that is moved to ``done`` of ``total`` bytes; end with 130 after Ctrl-C."""
+    """Show a bar that is moved to ``done`` of ``total``; end with 130 after Ctrl-C."""
     with ExitStack() as stack:
         stack.enter_context(stoppable(_GOES_ON))
         stack.enter_context(file_errors())

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelError
-from .merging import AsJson, Name, Output, folder_of, moved, said, target_of
+from ..models.own import target_of
+from .merging import AsJson, Name, Output, folder_of, moved, said
 from .progress import bar, file_errors, need, stoppable
 
 __all__ = ["app"]
@@ -146,7 +147,8 @@ def tune(
     def check(step: int, training: float, validation: float) -> None:
         print(f"step {step}: loss {training:.4f}, held out {validation:.4f}", file=sys.stderr)
 
-    with stoppable("Stopped; nothing was saved."), file_errors():
+    made = (target / "tuning.json").is_file()
+    with moved("steps", 1) as step_to:
         report = tune_experts(
             folder,
             data,
@@ -156,7 +158,10 @@ def tune(
             learning_rate=learning_rate,
             device=device,
             on_check=check,
+            on_progress=step_to,
         )
+    if made:
+        print("It was taught so before; nothing is left to do.", file=sys.stderr)
     said(target, as_json, **report)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ModelError
 from ..merging.checkpoint import Checkpoint
 from ..merging.describing import recipe_of, render
+from ..merging.fitting import check_settings
 from ..merging.names import layer_of
 from ..merging.writing import Piece, write_checkpoint
 
@@ -147,11 +148,12 @@ def check_experts(base: Checkpoint, experts: Sequence[Checkpoint], chosen: int) 
             f"Of {len(experts)} experts, 1 to {len(experts)} can work on a token, not {chosen}."
         )
     for expert in experts:
+        check_settings(base, expert)
         shapes = [
             [{rest: c.shape(c.named(i, rest)) for rest in _blocks(c, i)} for i in range(c.depth)]
             for c in (base, expert)
         ]
-        if expert.model_type != base.model_type or shapes[0] != shapes[1]:
+        if shapes[0] != shapes[1]:
             raise ModelError(
                 f"The feed-forward blocks of {expert.folder} do not fit those of {base.folder}; "
                 "take models made from one."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +16,13 @@ from torch import nn
 from ...errors import ModelError, SourceError
 from ...models.guards import advice_on_memory, stop_if
 from ...models.loading import load
-from ...whole_files import write_whole
-from ..merging.writing import check_free, copy_parts
+from ..adapters.identity import begin
+from ..adapters.settings import work_folder
+from ..merging.checkpoint import Checkpoint
+from ..merging.folders import check_free, is_made
+from .learner import Learner
 from .states import mixtures_of
+from .tuned import HISTORY, identity_of, recipe_for, write_tuned
 
 if TYPE_CHECKING:
     from ...models.families.base import Family
@@ -25,9 +30,6 @@ if TYPE_CHECKING:
     from ..adapters.lessons import Lessons
 
 __all__ = ["HISTORY", "tune_experts"]
-
-HISTORY = "tuning.json"
-"""File beside the weights with the loss at each check."""
 
 What = Literal["gates", "experts", "all"]
 
@@ -45,9 +47,13 @@ def tune_experts(
     seed: int = 0,
     device: str = "auto",
     on_check: Callable[[int, float, float], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     stop: Event | None = None,
 ) -> dict[str, Any]:
     """Go on teaching a mixture end to end, and save the best state as a new model.
+
+    At each check a state is kept in ``OUTPUT-training``: after a stop or a kill the same call goes
+    on from it and comes to the same weights.
 
     For low-rank changes of all other weights use ``fine-tune`` on the mixture, as on any model.
 
@@ -58,7 +64,7 @@ def tune_experts(
     data : Path
         Conversations that ``data chat`` wrote.
     output : Path
-        A folder that is empty or not there.
+        A folder that is empty or not there; or one that this very call has made.
     what : {"gates", "experts", "all"}
         What is taught; ``"all"`` is gates and experts. With one expert for a token, gates get
         no gradient (its weight is always 1): then teach them from prompts.
@@ -74,8 +80,10 @@ def tune_experts(
         As for ``load_model``.
     on_check : callable, optional
         Called with step, loss since the last check and loss on held-out conversations.
+    on_progress : callable, optional
+        Called with steps done and steps in all.
     stop : Event, optional
-        Once set, the work stops and nothing is saved.
+        Once set, the work stops, to be gone on with.
 
     Returns
     -------
@@ -86,57 +94,67 @@ def tune_experts(
     Raises
     ------
     ModelError
-        If the folder holds no mixture, or gates cannot learn.
+        If the folder holds no mixture, gates cannot learn, or the training does not settle.
     SourceError
-        If there are too few conversations, or none fits the model.
+        If there are too few conversations, none fits the model, or another training was begun.
     Cancelled
         If ``stop`` was set.
     """
     output = output.absolute()
+    settings = {
+        "what": what,
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "batch": batch,
+        "checks": checks,
+        "seed": seed,
+    }
+    identity = identity_of(folder, data, settings)
+    recipe, work = recipe_for(folder, identity), work_folder(output)
+    if is_made(output, recipe):
+        shutil.rmtree(work, ignore_errors=True)
+        done: dict[str, Any] = json.loads((output / HISTORY).read_text(encoding="utf-8"))
+        return done
     check_free(output)
     loaded = load(folder, device)
     model, family = loaded.model, loaded.family
-    parameters = _taught(model, folder, what)
+    learner = Learner(_taught(model, folder, what), learning_rate, seed)
     learnt, held = _lessons(data, model, family)
-    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
-    order = torch.Generator().manual_seed(seed)
-    before = _validate(model, family, held)
-    history = [{"step": 0, "training": None, "validation": before}]
-    best, best_state = before, [p.detach().to("cpu", copy=True) for p in parameters]
-    since: list[float] = []
+    begin(work, identity)
     with advice_on_memory():
-        for step in range(1, steps + 1):
+        if not learner.recall(work):
+            learner.checked(None, _validate(model, family, held))
+        if on_progress is not None:
+            on_progress(learner.step, steps)
+        since: list[float] = []
+        while learner.step < steps:
             stop_if(stop)
-            optimiser.zero_grad()
-            for _ in range(batch):
-                loss = _loss(model, family, _drawn(learnt, order)) / batch
-                loss.backward()
-                since.append(float(loss.detach()) * batch)
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            if step % max(steps // checks, 1) and step != steps:
-                continue
-            now, training = _validate(model, family, held), sum(since) / len(since)
+            try:
+                for _ in range(batch):
+                    loss = _loss(model, family, _drawn(learnt, learner.order))
+                    learner.learn(loss / batch)
+                    since.append(float(loss.detach()))
+                learner.move()
+                if on_progress is not None:
+                    on_progress(learner.step, steps)
+                if learner.step % max(steps // checks, 1) and learner.step != steps:
+                    continue
+                now, training = _validate(model, family, held), sum(since) / len(since)
+            except ModelError:
+                shutil.rmtree(work, ignore_errors=True)  # a lower rate begins anew
+                raise
             since.clear()
-            history.append({"step": step, "training": training, "validation": now})
+            learner.checked(training, now)
+            learner.keep(work)
             if on_check is not None:
-                on_check(step, training, now)
-            if now < best:
-                best = now
-                best_state = [p.detach().to("cpu", copy=True) for p in parameters]
-    with torch.no_grad():
-        for parameter, value in zip(parameters, best_state, strict=True):
-            parameter.copy_(value)
-    report = {
-        "what": what,
-        "history": history,
-        "best": next(each["step"] for each in history if each["validation"] == best),
-    }
-    _save(model, folder, output, report)
+                on_check(learner.step, training, now)
+    report = {"what": what, "history": learner.history, "best": learner.best}
+    write_tuned(folder, output, learner.best_file(work), recipe, report)
+    shutil.rmtree(work, ignore_errors=True)
     return report
 
 
-def _taught(model: nn.Module, folder: Path, what: What) -> list[nn.Parameter]:
+def _taught(model: nn.Module, folder: Path, what: What) -> dict[str, nn.Parameter]:
     mixtures = mixtures_of(model)
     if not mixtures:
         raise ModelError(f"The model in {folder} is no mixture; use `fine-tune` to teach it.")
@@ -145,15 +163,20 @@ def _taught(model: nn.Module, folder: Path, what: What) -> list[nn.Parameter]:
             "With one expert for a token gates cannot learn from answers; teach the experts only, "
             "or mix them with two for a token."
         )
-    parameters: list[nn.Parameter] = []
+    chosen: set[nn.Parameter] = set()
     for mixture in mixtures:
         if what != "experts":
-            parameters += mixture.gating_layer.parameters()
+            chosen.update(mixture.gating_layer.parameters())
         if what != "gates":
-            parameters += mixture.experts.parameters()
-    for parameter in parameters:
+            chosen.update(mixture.experts.parameters())
+    taught = {name: each for name, each in model.named_parameters() if each in chosen}
+    stored = Checkpoint.open(folder)
+    unknown = [name for name in taught if name not in stored]
+    if unknown:
+        raise ModelError(f"The weights in {folder} have no {min(unknown)}; mix its experts anew.")
+    for parameter in taught.values():
         parameter.requires_grad_()
-    return parameters
+    return taught
 
 
 def _lessons(data: Path, model: nn.Module, family: Family) -> tuple[Lessons, Lessons]:
@@ -195,19 +218,10 @@ def _validate(model: nn.Module, family: Family, held: Lessons) -> float:
     ]
     if not losses:
         raise _unusable(held)
-    return sum(losses) / len(losses)
-
-
-def _save(model: nn.Module, folder: Path, output: Path, report: dict[str, Any]) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    part = output.parent / f".{output.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)  # type: ignore[operator]
-    copy_parts(folder, part)
-    for name in ("README.md", "merge.json"):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, part / name)
-    write_whole(part / HISTORY, json.dumps(report, indent=2) + "\n")
-    if output.is_dir():
-        output.rmdir()
-    part.rename(output)
+    mean = sum(losses) / len(losses)
+    if not isfinite(mean):
+        raise ModelError(
+            "The loss on held-out conversations is no finite number; teach with a lower learning "
+            "rate, or another mixture."
+        )
+    return mean

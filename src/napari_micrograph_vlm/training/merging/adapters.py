@@ -161,7 +161,7 @@ def merge_adapters(parts: Sequence[tuple[Adapter, float]], output: Path) -> Path
     parts : sequence of (Adapter, float)
         The adapters, all of one model, and their weights.
     output : Path
-        A folder that is empty or not there.
+        A folder that is empty or not there; the same call again leaves what it made.
 
     Raises
     ------
@@ -172,8 +172,13 @@ def merge_adapters(parts: Sequence[tuple[Adapter, float]], output: Path) -> Path
     from safetensors.torch import save_file
 
     from .describing import recipe_of
-    from .writing import RECIPE, check_free
+    from .folders import begin_folder, check_free, finish_folder, is_made
 
+    recipe = recipe_of(
+        "adapters", parts[0][0].folder, [(a.folder, {"weight": weight}) for a, weight in parts]
+    )
+    if is_made(output, recipe, CONFIG):
+        return output
     check_free(output)
     for adapter, _ in parts:
         if adapter.whole:
@@ -217,14 +222,11 @@ def merge_adapters(parts: Sequence[tuple[Adapter, float]], output: Path) -> Path
         "rank_pattern": {re.escape(m): r for m, r in ranks.items() if r != rank},
         "alpha_pattern": {re.escape(m): r for m, r in ranks.items() if r != rank},
     }
-    output.mkdir(parents=True, exist_ok=True)
-    recipe = recipe_of(
-        "adapters", parts[0][0].folder, [(a.folder, {"weight": weight}) for a, weight in parts]
-    )
-    write_whole(output / RECIPE, json.dumps(recipe, indent=2, ensure_ascii=False) + "\n")
-    with replacing(output / WEIGHTS) as temporary:
+    part = begin_folder(output, recipe)
+    with replacing(part / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
-    write_whole(output / CONFIG, json.dumps(config, indent=2) + "\n")
+    write_whole(part / CONFIG, json.dumps(config, indent=2) + "\n")
+    finish_folder(part, output)
     return output
 
 

@@ -13,10 +13,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from ...errors import ModelError
+from ...models.families import is_known
 from ...models.hub_cache import is_adapter
 from .adapters import Adapter, merge_adapters
 from .checkpoint import Checkpoint
 from .describing import recipe_of, render
+from .fitting import check_settings
 from .writing import Piece, write_checkpoint
 
 if TYPE_CHECKING:
@@ -198,6 +200,8 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
                 f"The models in {first.folder} and {other.folder} differ in {len(odd)} tensors "
                 f"({min(odd)}); only models of one size can be added up."
             )
+        if is_known(first.model_type):  # else there is no class that knows its settings
+            check_settings(first, other, whole=True)
 
 
 def _check_fits(adapter: Adapter, base: Checkpoint) -> None:

@@ -170,8 +170,8 @@ class Checkpoint:
         return tuple(name for name in self.names if layer_of(name, self.prefix) is None)
 
     @cached_property
-    def text_settings(self) -> Any:
-        """The text model's configuration, with what ``config.json`` leaves to its class.
+    def settings(self) -> Any:
+        """The configuration, with what ``config.json`` leaves to its class.
 
         Raises
         ------
@@ -186,12 +186,16 @@ class Checkpoint:
         own = config_class_of(self.model_type)
         kept = {} if own else {"trust_remote_code": False}
         try:
-            whole = (own or AutoConfig).from_pretrained(self.folder, local_files_only=True, **kept)
+            return (own or AutoConfig).from_pretrained(self.folder, local_files_only=True, **kept)
         except Exception as error:
             raise ModelError(
                 f"The file config.json in {self.folder} cannot be used: {one_line(error)}."
             ) from error
-        return whole.get_text_config(decoder=True)
+
+    @property
+    def text_settings(self) -> Any:
+        """The text model's part of :attr:`settings`."""
+        return self.settings.get_text_config(decoder=True)
 
 
 def read_head(file: Path) -> dict[str, Any]:

@@ -18,7 +18,12 @@ _RENAMED = (
     (r"^(vision_tower|multi_modal_projector|image_newline|visual)(?=\.|$)", r"model.\1"),
     (r"^model\.(embed_tokens|layers|norm)\.", r"model.language_model.\1."),
 )
-"""What was published of LLaVA, PaliGemma, Gemma 3 and Qwen-VL, and today's names."""
+"""What was published of the types below, and today's names."""
+
+_MLLAMA = ((r"^vision_model\.", "model.vision_model."),)
+
+_OF_TYPES = ("llava", "qwen", "internvl", "gemma3", "paligemma", "mllama")
+"""Beginnings of the types that are named so; others are stored under their modules' names."""
 
 _LAYER = re.compile(r"^(?:(.*)\.)?layers\.(\d+)\.(.+)$")
 
@@ -69,4 +74,6 @@ def _patterns(model_type: str) -> Iterable[tuple[str, str]]:
 
         renamed: dict[str, str] = model_class_of(model_type).key_mapping
         return renamed.items()
-    return () if model_type == "idefics2" else _RENAMED
+    if not model_type.startswith(_OF_TYPES):
+        return ()
+    return (*_RENAMED, *_MLLAMA) if model_type == "mllama" else _RENAMED

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ModelError
 from .checkpoint import Checkpoint
 from .describing import recipe_of, render
+from .fitting import check_settings
 from .writing import Piece, write_checkpoint
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Part", "stack_layers"]
 
 _SPANS = tuple[int, int] | range
-
-_MUST_AGREE = (
-    "hidden_size",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "rms_norm_eps",
-    "rope_parameters",
-)
 
 _WRITERS = ("o_proj", "down_proj")
 """Projections by which a layer adds to the vectors that run through the model."""
@@ -142,22 +134,25 @@ def _check(part: Part, checkpoint: Checkpoint, base: Checkpoint) -> None:
             f"The model in {part.folder} has {checkpoint.depth} layers, so there is no range "
             f"{start}-{end}; the first is 0 and the end is not counted in."
         )
-    if checkpoint.model_type != base.model_type:
-        raise ModelError(
-            f"{part.folder} holds a model of type {checkpoint.model_type!r} and {base.folder} one "
-            f"of type {base.model_type!r}; only layers of one type fit each other."
-        )
-    for name in _MUST_AGREE:
-        theirs, ours = (getattr(c.text_settings, name, None) for c in (checkpoint, base))
-        if theirs != ours:
+    check_settings(base, checkpoint)
+    known = [_shapes(base, number) for number in range(base.depth)]
+    for number in range(start, end):
+        shapes = _shapes(checkpoint, number)
+        if shapes not in known:
+            odd = {name for name, _ in shapes.items() ^ known[min(number, len(known) - 1)].items()}
             raise ModelError(
-                f"The models in {part.folder} and {base.folder} differ in {name}, so their layers "
-                "do not fit each other; take models made from one."
+                f"Layer {number} of {checkpoint.folder} does not fit those of {base.folder} "
+                f"({min(odd)} has another shape or is missing); take models made from one."
             )
     if part.silent and not any(_writes(rest) for rest in checkpoint.layers[start]):
         raise ModelError(
             f"The layers of {part.folder} have no output projections that could be set to zero."
         )
+
+
+def _shapes(checkpoint: Checkpoint, layer: int) -> dict[str, tuple[int, ...]]:
+    named = checkpoint.named
+    return {rest: checkpoint.shape(named(layer, rest)) for rest in checkpoint.layers[layer]}
 
 
 def _pieces(base: Checkpoint, sources: Sequence[tuple[Checkpoint, int, bool]]) -> Iterator[Piece]:

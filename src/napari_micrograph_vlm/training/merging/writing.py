@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -13,27 +13,15 @@ from typing import TYPE_CHECKING, Any
 from ...errors import Cancelled, ModelError
 from ...models.memory import readable_bytes
 from ...whole_files import replacing, write_whole
+from .folders import begin_folder, copy_parts, finish_folder, is_made
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Piece", "copy_parts", "write_checkpoint"]
+__all__ = ["Piece", "write_checkpoint"]
 
 SHARD = 10**9
 """Bytes of weights in one file: what is in memory at a time."""
-
-RECIPE = "merge.json"
-"""File beside the weights that says how they were made."""
-
-_COPIED = (".json", ".jinja", ".txt", ".model")
-_NOT_COPIED = (
-    "config.json",
-    "model.safetensors.index.json",
-    "trainer_state.json",
-    "training.json",
-    "recipe.json",
-    RECIPE,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +54,7 @@ def write_checkpoint(
     files_of: Path,
     recipe: dict[str, Any],
     card: str,
+    more: Mapping[str, str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     stop: Event | None = None,
 ) -> Path:
@@ -88,6 +77,8 @@ def write_checkpoint(
         How the weights were made, ready for JSON.
     card : str
         ``README.md``.
+    more : dict of str to str, optional
+        Other files' texts by their names.
     on_progress : callable, optional
         Called with bytes written and bytes in all after each file.
     stop : Event, optional
@@ -100,16 +91,9 @@ def write_checkpoint(
     Cancelled
         If ``stop`` was set; what is finished is kept.
     """
-    if _is_made(output, recipe):
+    if is_made(output, recipe):
         return output
-    output = output.absolute()
-    check_free(output)
-    part = output.parent / f".{output.name}.part"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if _read(part / RECIPE) != recipe:
-        shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(exist_ok=True)
-    write_whole(part / RECIPE, json.dumps(recipe, indent=2, ensure_ascii=False) + "\n")
+    part = begin_folder(output, recipe)
     shards = _shards(pieces)
     total, done = sum(piece.size for piece in pieces), 0
     names = [f"model-{n:05d}-of-{len(shards):05d}.safetensors" for n in range(1, len(shards) + 1)]
@@ -128,34 +112,10 @@ def write_checkpoint(
     write_whole(part / "config.json", json.dumps(config, indent=2) + "\n")
     copy_parts(files_of, part)
     write_whole(part / "README.md", card)
-    for left in part.glob(".*"):  # files that were being written when the power went
-        left.unlink()
-    if output.is_dir():
-        output.rmdir()
-    part.rename(output)
+    for name, text in (more or {}).items():
+        write_whole(part / name, text)
+    finish_folder(part, output)
     return output
-
-
-def check_free(output: Path) -> None:
-    """See that a folder is empty or not there.
-
-    Raises
-    ------
-    ModelError
-        If it holds something.
-    """
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise ModelError(f"{output} holds something already; choose another folder.")
-
-
-def copy_parts(source: Path, target: Path) -> None:
-    """Copy what belongs to a model besides its weights; no code, and nothing of its training."""
-    for file in sorted(source.iterdir()):
-        if file.name in _NOT_COPIED or file.name.endswith(".index.json"):
-            continue
-        licence = file.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE"))
-        if file.is_file() and (licence or file.suffix in _COPIED):
-            shutil.copyfile(file, target / file.name)
 
 
 def _write_shard(path: Path, shard: Iterable[Piece], stop: Event | None) -> None:
@@ -195,14 +155,3 @@ def _check_room(part: Path, total: int, names: Iterable[str]) -> None:
             f"The new model needs {readable_bytes(total - there)} and the disk of {part.parent} "
             f"has {readable_bytes(free)} left; choose another folder."
         )
-
-
-def _is_made(output: Path, recipe: dict[str, Any]) -> bool:
-    return (output / "README.md").is_file() and _read(output / RECIPE) == recipe
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
