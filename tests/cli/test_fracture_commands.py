@@ -50,7 +50,47 @@ def test_plates_are_pulled_drawn_and_asked_about_once(call, coarse, tmp_path):
     assert names == [f"notch-{seed}.png" for seed in (1, 2, 3, 4)]
     with Image.open(folder / "images" / names[0]) as picture:
         assert picture.size == (384, 384)
-    assert sum(len(read_chat(folder / "chat", s)) for s in ("train", "validation", "test")) == 4
+    rows = [row for s in ("train", "validation", "test") for row in read_chat(folder / "chat", s)]
+    assert len(rows) == 16
+    assert {len(row["messages"]) for row in rows} == {2}
+
+
+def test_conversations_of_another_form_are_written_anew(call, coarse, tmp_path):
+    folder = tmp_path / "plates"
+    make = ("data", "fracture", "--runs", 2, "--out", folder, "--family", "notch")
+    call(*make)
+    notes = folder / "chat" / "runs.txt"
+    notes.write_text("notch-1\nnotch-2\n")
+    old = folder / "chat" / "old"
+    old.touch()
+    call(*make)
+    assert notes.read_text().endswith("notch-1\nnotch-2\n")
+    assert not old.exists()
+    old.touch()
+    call(*make)
+    assert old.exists()
+
+
+def test_plates_kept_for_the_test_are_to_look_at_and_nothing_to_learn_from(call, coarse, tmp_path):
+    folder = tmp_path / "plates"
+    code, out, _ = call(
+        "data", "fracture", "--runs", 2, "--out", folder, "--family", "honeycomb", "--family",
+        "notch",
+    )  # fmt: skip
+    assert code == 0
+    assert "1 of them are kept for the test" in out
+    rows = [row for s in ("train", "validation", "test") for row in read_chat(folder / "chat", s)]
+    assert {row["group"] for row in rows} == {"notch-2"}
+    pytest.importorskip("accelerate")
+    code, _, err = call("train-fracture", folder, "--output", tmp_path / "student")
+    assert code == 2
+    assert "honeycomb-1, which is kept for the test" in err
+    assert err.count("\n") == 1
+    code, _, err = call("evaluate", "fracture", "--out", tmp_path / "test", "--learnt", folder)
+    assert code == 2
+    assert "kept for the test" in err
+    call("data", "fracture", "--runs", 1, "--out", folder, "--family", "honeycomb")
+    assert not (folder / "chat").exists()
 
 
 @pytest.mark.parametrize(

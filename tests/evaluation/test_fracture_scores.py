@@ -25,6 +25,7 @@ from napari_micrograph_vlm.evaluation.fracture import (
     true_value,
 )
 from napari_micrograph_vlm.evaluation.fracture_run import NEW_SEEDS, FractureTest, table
+from napari_micrograph_vlm.results import Question
 from napari_micrograph_vlm.simulation import records as keeping
 from napari_micrograph_vlm.simulation.records import RUNS, Record
 from napari_micrograph_vlm.simulation.runs import QUANTITIES, simulate
@@ -63,12 +64,30 @@ def test_words_of_the_test_are_not_those_learnt():
     assert not kept & learnt
 
 
-def test_a_conversation_shows_the_plate_once_and_says_how_wide_it_is():
-    (example,) = chat_examples(RECORDS[1:2], questions=3)
-    assert [message.images for message in example.messages] == [1, 0, 0, 0, 0, 0]
-    assert "250 µm wide" in example.messages[0].text
-    assert example.images[0].size == (384, 384)
-    assert example.group == "hole-1"
+def test_a_large_model_is_taught_as_it_is_asked(tmp_path):
+    pytest.importorskip("peft")
+    from models.tiny_models import checkpoint
+    from napari_micrograph_vlm.datasets.chat import read_chat, write_chat
+    from napari_micrograph_vlm.models.conditions import told_to
+    from napari_micrograph_vlm.models.local import LocalModel
+    from napari_micrograph_vlm.training.adapters.lessons import Lessons, Taught
+
+    one = RECORDS[1]
+    examples = list(chat_examples([one], questions=3))
+    assert {example.group for example in examples} == {"hole-1"}
+    assert len({example.id for example in examples}) == 3
+    write_chat(examples, tmp_path / "chat", title="Plates", validation=0.0, test=0.0)
+    model = LocalModel.load(checkpoint("smolvlm", tmp_path / "model"), device="cpu")
+    lessons = Lessons(read_chat(tmp_path / "chat"), [Taught(i, 1) for i in range(3)],
+                      model.family, None)  # fmt: skip
+    region = plate_region(one)
+    for i, example in enumerate(examples):
+        question = Question(example.messages[0].text, (region,))
+        asked = model.family.prompt((region,), question.text, conditions=told_to(model, [region]))
+        taught = lessons[i].prompt
+        assert "250 × 250 µm" in model.family.tokenizer.decode(asked.inputs["input_ids"][0])
+        assert taught.inputs["input_ids"].tolist() == asked.inputs["input_ids"].tolist()
+        assert (taught.inputs["pixel_values"] == asked.inputs["pixel_values"]).all()
 
 
 def test_a_region_of_a_plate_has_its_physical_size():
@@ -90,9 +109,46 @@ def test_the_truth_has_a_full_score_and_silence_that_of_the_mean():
         assert score.value > 0.99
         assert score.read == score.plates
         assert none.read == 0
-        assert none.value == pytest.approx(none.simple)
+        assert none.value == (0 if none.kind == STARTS else pytest.approx(none.simple))
     assert right[-1].plates == 30
     assert right[-2].plates == 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("crack_length", "The crack is about 40 µm long at 2.5 % strain.", 16),
+        ("crack_length", "At 2.5 % strain it covers 40 % of the width.", 40),
+        ("crack_length", "When pulled by 2.5 %, it is 40 % long.", 40),
+        ("crack_length", "about 40 % of the picture", 40),
+        ("crack_length", "It is long at 2.5 % strain.", None),
+        ("start_strain", "It is 40 % of the picture long and starts at 1.8 %.", 1.8),
+        ("start_strain", "40 % of the plate is cracked; it began at 1.8 % strain", 1.8),
+        (STARTS, "Yes.", 1),
+        (STARTS, "No, it does not.", 0),
+        (STARTS, "**no**", 0),
+        (STARTS, "Note: a crack does start.", 1),
+        (STARTS, "Now it does.", 1),
+        (STARTS, "Nothing breaks.", 0),
+        (STARTS, "No doubt a crack starts.", 1),
+        (STARTS, "Not sure", None),
+        (STARTS, "A crack may start.", None),
+        (STARTS, "yes or no", None),
+        (STARTS, "A crack starts at 3.1 % strain.", None),
+        (STARTS, "I see a plate.", None),
+    ],
+)
+def test_right_answers_in_other_words_are_read(kind, text, expected):
+    assert told_value(kind, text, RECORDS[1]) == expected
+
+
+def test_beside_r_squared_stand_the_spread_of_the_truth_and_the_mean_error():
+    truth = [r.numbers["stress_max"] for r in RECORDS]
+    off = [Told(r.name, {"stress_max": f"{r.numbers['stress_max'] + 2} MPa"}) for r in RECORDS]
+    (score,) = [s for s in score_plates(off, RECORDS, RECORDS) if s.kind == "stress_max"]
+    assert score.error == pytest.approx(2)
+    assert score.spread == pytest.approx(np.std(truth))
+    assert f"| {score.spread:.0f} | 2 |" in score.row
 
 
 def test_r_squared_is_one_for_the_truth_nought_for_the_mean_and_below_for_worse():
@@ -159,8 +215,9 @@ def test_a_test_keeps_its_answers_and_asks_only_once(tmp_path, coarse, monkeypat
 
 
 def test_plates_of_the_test_are_nothing_to_learn_from(tmp_path, coarse):
-    keeping.run_many(tmp_path / "mine", [(None, 10_000_000)])
-    with pytest.raises(SourceError, match="plates of the test"):
-        FractureTest(tmp_path / "test", 3, 0, tmp_path / "mine")
-    lines = (tmp_path / "mine" / RUNS).read_text().splitlines()
-    assert json.loads(lines[0])["seed"] == 10_000_000
+    for i, wanted in enumerate([(None, 10_000_000), (None, 9_000_000), ("honeycomb", 5)]):
+        keeping.run_many(tmp_path / str(i), [(None, 1), wanted])
+        with pytest.raises(SourceError, match="kept for the test"):
+            FractureTest(tmp_path / "test", 3, 0, tmp_path / str(i))
+        lines = (tmp_path / str(i) / RUNS).read_text().splitlines()
+        assert json.loads(lines[1])["seed"] == wanted[1]

@@ -15,12 +15,21 @@ from napari_micrograph_vlm.simulation.plates import (
     GRIP,
     HELD_OUT,
     HOLE,
+    KEPT,
     STIFF,
     draw_plate,
 )
-from napari_micrograph_vlm.simulation.records import RUNS, Record, read_records, run_many, turned
+from napari_micrograph_vlm.simulation.records import (
+    RUNS,
+    Record,
+    half_turned,
+    read_records,
+    run_many,
+    whole_lines,
+)
 from napari_micrograph_vlm.simulation.runs import simulate
 from napari_micrograph_vlm.simulation.shapes import field_below, holes
+from napari_micrograph_vlm.training.recipe import KEPT_SEEDS
 
 SIDE = (np.arange(60) + 0.5) / 60
 X, Y = np.meshgrid(SIDE, SIDE)
@@ -57,9 +66,9 @@ def test_equal_holes_cover_what_circles_on_a_hexagonal_array_do():
     assert inside(x, y).mean() == pytest.approx(np.pi * 0.4**2 / (np.sqrt(3) / 2), abs=0.02)
 
 
-def test_a_mirrored_plate_is_the_mirror_image():
+def test_a_turned_plate_is_the_same_turned():
     record = run_of("voids", 3)
-    seen = turned(record, mirrored=True, upside_down=True).plate.phases(X, Y)
+    seen = half_turned(record).plate.phases(X, Y)
     assert (seen == record.plate.phases(X, Y)[::-1, ::-1]).all()
 
 
@@ -68,13 +77,40 @@ def run_of(family="notch", seed=1, direction=12.0):
     return Record(family, seed, 100.0, True, False, numbers)
 
 
-@pytest.mark.parametrize(
-    ("mirrored", "upside_down", "expected"),
-    [(True, False, -12.0), (False, True, -12.0), (True, True, 12.0), (False, False, 12.0)],
-)
-def test_a_mirror_turns_the_direction_of_the_crack(mirrored, upside_down, expected):
-    seen = turned(run_of(), mirrored=mirrored, upside_down=upside_down)
-    assert seen.numbers["crack_direction"] == expected
+@pytest.mark.parametrize("family", ["notch", "voids", "foam", "layers", "platelets"])
+def test_the_numbers_of_a_turned_plate_are_those_simulated_for_it(family):
+    record = Record.of(simulate(draw_plate(2, family)))
+    seen = half_turned(record)
+    assert seen.name == f"{family}-2-turned"
+    again = Record.of(simulate(seen.plate))
+    assert again.numbers == seen.numbers
+    assert (again.starts, again.parted) == (seen.starts, seen.parted)
+
+
+def test_each_run_is_seen_as_it_is_and_turned():
+    pytest.importorskip("accelerate")
+    from napari_micrograph_vlm.training.fracture import views_of
+
+    one = run_of()
+    assert [(r.turned, r.numbers) for r in views_of([one])] == [
+        (False, one.numbers),
+        (True, one.numbers),
+    ]
+    assert list(views_of([one], turned=False)) == [one]
+
+
+def test_what_is_kept_for_the_test_is_the_same_everywhere():
+    assert KEPT == KEPT_SEEDS
+
+
+@pytest.mark.parametrize("one", [run_of("honeycomb"), run_of(seed=KEPT.start)])
+def test_no_student_is_taught_what_is_kept_for_the_test(one, tmp_path):
+    pytest.importorskip("accelerate")
+    from napari_micrograph_vlm.training.fracture import teach_plates
+
+    with pytest.raises(SourceError, match="kept for the test"):
+        teach_plates([run_of(), one], tmp_path / "out", tmp_path / "cache")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_picture_is_dark_in_holes_and_bright_elsewhere():
@@ -116,6 +152,22 @@ def test_runs_go_on_where_they_were_stopped(tmp_path, counted):
     assert counted == [1, 2, 2, 3]
     assert again[:2] == first
     assert read_records(tmp_path) == again
+
+
+def test_half_a_last_line_is_cut_off_in_the_file_too(tmp_path):
+    path = tmp_path / "lines"
+    assert whole_lines(path) == []
+    path.write_bytes(b"one\ntwo\nthr")
+    assert whole_lines(path) == [b"one\n", b"two\n"]
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_runs_with_the_names_of_before_are_read(tmp_path, counted):
+    (record,) = run_many(tmp_path, [(None, 1)])
+    path = tmp_path / RUNS
+    line = json.loads(path.read_text()) | {"mirrored": False, "upside_down": False}
+    path.write_text(json.dumps(line) + "\n")
+    assert read_records(tmp_path) == [record]
 
 
 def test_a_folder_without_runs_or_of_another_version_is_told(tmp_path, counted):

@@ -48,7 +48,7 @@ def make_fracture(
         typer.Option(
             "--family",
             help="Kind of plate, such as notch or foam; may be given several times, in turns. "
-            "[default: drawn]",
+            "two_notches and honeycomb are to look at: no training takes them. [default: drawn]",
             show_default=False,
         ),
     ] = None,
@@ -64,12 +64,11 @@ def make_fracture(
     """
     need("tqdm")
     from ..datasets.fracture_folder import write_folder
-    from ..training.recipe import KEPT_SEEDS
+    from ..simulation.plates import HELD_OUT, KEPT
 
-    if seed < KEPT_SEEDS.stop and seed + runs > KEPT_SEEDS.start:
+    if seed < KEPT.stop and seed + runs > KEPT.start:
         raise SourceError(
-            f"Seeds from {KEPT_SEEDS.start} to {KEPT_SEEDS.stop - 1} are kept for the test; "
-            "choose others."
+            f"Seeds from {KEPT.start} to {KEPT.stop - 1} are kept for the test; choose others."
         )
     with stoppable(_STOPPED), bar(runs, "plates") as step:
         counts = write_folder(
@@ -82,6 +81,11 @@ def make_fracture(
         f"{counts['plates']} plates in {out}: a crack starts in {counts['cracked']} before "
         f"2.5 % strain, and {counts['parted']} come apart."
     )
+    if counts["held_out"]:
+        print(
+            f"{counts['held_out']} of them are kept for the test ({', '.join(HELD_OUT)}): they are "
+            "to look at, no conversations are written about them, and no training takes them."
+        )
 
 
 @file_errors()
@@ -96,7 +100,7 @@ def train_fracture(
         Path | None,
         typer.Option(
             "--cache",
-            help="Folder for prepared pictures (0.2 MB each, four to a plate) and for what is "
+            help="Folder for prepared pictures (0.2 MB each, two to a plate) and for what is "
             "needed to go on; by default OUTPUT-cache, beside OUTPUT.",
             show_default=False,
         ),
@@ -112,8 +116,9 @@ def train_fracture(
         float | None,
         typer.Option("--minutes", min=0.01, help="Longest time for the steps; fewer are made."),
     ] = None,
-    mirrored: Annotated[
-        bool, typer.Option("--mirrored/--as-they-are", help="Whether to learn mirror images, too.")
+    turned: Annotated[
+        bool,
+        typer.Option("--turned/--as-they-are", help="Whether to learn plates turned by 180°, too."),
     ] = True,
     device: Device = "auto",
 ) -> None:
@@ -124,15 +129,16 @@ def train_fracture(
     from ..training.hardware import check_extra
 
     check_extra()
-    from ..simulation.records import read_records
+    from ..simulation.records import read_records, refuse_kept
     from ..training.fracture import recipe_for_plates, teach_plates
     from ..training.progress import Bars
 
     records = read_records(data)
+    refuse_kept(records, str(data))
     recipe = recipe_for_plates()
     recipe = replace(recipe, steps=steps or recipe.steps, minutes=minutes)
     cache = cache or output.with_name(output.name + "-cache")
-    total = len(records) * (4 if mirrored else 1)
+    total = len(records) * (2 if turned else 1)
     done = 0
     told = Bars()
 
@@ -145,7 +151,7 @@ def train_fracture(
     try:
         with stoppable(_STOPPED):
             taught = teach_plates(
-                records, output, cache, recipe=recipe, init=init, mirrored=mirrored, device=device,
+                records, output, cache, recipe=recipe, init=init, turned=turned, device=device,
                 on_picture=on_picture,
                 on_step=lambda share, note: told.share("training", share, note),
             )  # fmt: skip

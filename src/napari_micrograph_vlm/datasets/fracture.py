@@ -176,14 +176,17 @@ def plate_region(record: Record, *, side: int = 384) -> Region:
 
 
 def _picture_seed(record: Record) -> int:
-    """Return a seed of noise and grey values: another one for each mirror image."""
-    return 4 * record.seed + 2 * record.mirrored + record.upside_down
+    """Return a seed of noise and grey values: another one for a turned plate."""
+    return 4 * record.seed + 3 * record.turned
 
 
 def chat_examples(
     records: Iterable[Record], *, seed: int = 0, questions: int = 4
 ) -> Iterator[ChatExample]:
-    """Make a conversation about each plate: its picture, what is done to it, and questions.
+    """Make conversations about each plate: its picture, one question and the answer.
+
+    Large models are asked so in the test: one question at a time, after what is known of the
+    scale.
 
     Parameters
     ----------
@@ -192,30 +195,29 @@ def chat_examples(
     seed : int
         Chooses questions and phrasings.
     questions : int
-        Questions about each.
+        Questions about each, in as many conversations.
     """
     from PIL import Image
 
+    from ..models.conditions import conditions_of
+
     for record in records:
         rng = np.random.default_rng([seed, record.seed, 63])
-        asked = questions_about_plate(record, rng, questions)
+        region = plate_region(record)
         picture = Image.fromarray(micrograph(record.plate, seed=_picture_seed(record)))
-        messages = []
-        for number, item in enumerate(asked):
-            text = item.question if number else f"{_about(record)} {item.question}"
-            messages.append(Message("user", text, images=int(number == 0)))
-            messages.append(Message("assistant", item.answer))
-        yield ChatExample(
-            id=record.name,
-            images=(picture,),
-            messages=tuple(messages),
-            group=f"{record.family}-{record.seed}",
-            source=f"simulated plate with {record.family.replace('_', ' ')}, seed {record.seed}",
-        )
-
-
-def _about(record: Record) -> str:
-    return f"The plate in the picture is {record.width:g} µm wide and is pulled up and down."
+        told = conditions_of([region])
+        for item in questions_about_plate(record, rng, questions):
+            yield ChatExample(
+                id=f"{record.name}-{item.kind}",
+                images=(picture,),
+                messages=(
+                    Message("user", item.question, 1, told),
+                    Message("assistant", item.answer),
+                ),
+                group=f"{record.family}-{record.seed}",
+                source=f"simulated plate with {record.family.replace('_', ' ')}, "
+                f"seed {record.seed}",
+            )
 
 
 def name_kinds(kinds: Sequence[str]) -> list[str]:

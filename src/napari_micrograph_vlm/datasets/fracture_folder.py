@@ -23,6 +23,9 @@ IMAGES, FIELDS, CHAT = "images", "fields", "chat"
 _WHOLE = "runs.txt"
 """Names the plates of the conversations: written last."""
 
+_FORM = "one question each"
+"""Its first line: other conversations are written anew."""
+
 
 def write_folder(
     folder: Path,
@@ -50,7 +53,8 @@ def write_folder(
     Returns
     -------
     dict of str to int
-        How many ``plates`` there are, ``cracked`` and ``parted`` ones among them.
+        How many ``plates`` there are, and among them ``cracked`` and ``parted`` ones and those
+        ``held_out``: conversations are about the others.
 
     Raises
     ------
@@ -75,11 +79,12 @@ def write_folder(
 
     wanted = [(families[i % len(families)] if families else None, s) for i, s in enumerate(seeds)]
     records = run_many(folder, wanted, on_run=draw)
-    _write_chat(folder, records)
+    _write_chat(folder, [record for record in records if record.family not in HELD_OUT])
     return {
         "plates": len(records),
         "cracked": sum(record.starts for record in records),
         "parted": sum(record.parted for record in records),
+        "held_out": sum(record.family in HELD_OUT for record in records),
     }
 
 
@@ -100,8 +105,11 @@ def _save(path: Path, record: Record, *, field: bool) -> None:
 
 def _write_chat(folder: Path, records: Sequence[Record]) -> None:
     """Write the conversations anew where they are not those of these plates."""
-    names = "\n".join(record.name for record in records) + "\n"
+    names = "\n".join([_FORM, *(record.name for record in records)]) + "\n"
     done = folder / CHAT / _WHOLE
+    if not records:
+        shutil.rmtree(folder / CHAT, ignore_errors=True)
+        return
     if done.is_file() and done.read_text(encoding="utf-8") == names:
         return
     part = folder / f".{CHAT}.part"

@@ -15,7 +15,7 @@ from ..models.base import Model
 from ..results import Question
 from ..simulation.records import Record
 from ..simulation.runs import QUANTITIES
-from .quantities import read_quantity
+from .fracture_answers import told_value
 
 __all__ = [
     "FractureScore",
@@ -23,7 +23,6 @@ __all__ = [
     "ask_about_plate",
     "r_squared",
     "r_squared_interval",
-    "read_quantity",
     "ridge",
     "score_plates",
     "told_value",
@@ -70,6 +69,9 @@ class FractureScore:
         That of always telling the mean (the commoner answer) of the plates learnt from.
     ridge : float or None
         That of a ridge regression on the features that the student looks at.
+    spread, error : float or None
+        Standard deviation of the truth and mean absolute error of what was told, in the unit of
+        the quantity.
     """
 
     kind: str
@@ -81,6 +83,8 @@ class FractureScore:
     high: float
     simple: float
     ridge: float | None
+    spread: float | None = None
+    error: float | None = None
 
     @property
     def row(self) -> str:
@@ -90,12 +94,17 @@ class FractureScore:
         name = name_kinds([self.kind])[0] + (f" ({unit})" if unit else "")
         return (
             f"| {name} | {self.measure} | {self.value:.2f} ({self.low:.2f} to {self.high:.2f}) "
-            f"| {self.simple:.2f} | {ridge} | {self.read} of {self.plates} |"
+            f"| {self.simple:.2f} | {ridge} | {_short(self.spread)} | {_short(self.error)} "
+            f"| {self.read} of {self.plates} |"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         return asdict(self)
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 def ask_about_plate(model: Model, record: Record, *, held_out: bool = False) -> Told:
@@ -121,18 +130,6 @@ def ask_about_plate(model: Model, record: Record, *, held_out: bool = False) -> 
     return Told(record.name, {i.kind: a.text for i, a in zip(items, answers, strict=True)})
 
 
-def told_value(kind: str, text: str, record: Record) -> float | None:
-    """Return the number that an answer tells, in the unit of the quantity; None without one."""
-    if kind == STARTS:
-        word = text.strip().lower()
-        return 1.0 if word.startswith("yes") else 0.0 if word.startswith("no") else None
-    if kind == "crack_length":
-        share = read_quantity(text, "%")
-        length = read_quantity(text, "µm")
-        return share if share is not None or length is None else 100 * length / record.width
-    return read_quantity(text, QUANTITIES[kind].unit)
-
-
 def true_value(kind: str, record: Record) -> float | None:
     """Return what is right; None where the plate has no such quantity."""
     return float(record.starts) if kind == STARTS else record.numbers[kind]
@@ -155,7 +152,8 @@ def score_plates(
     records : sequence of Record
         The plates it was asked about.
     learnt : sequence of Record
-        Plates that were learnt from; where an answer has no number, their mean stands for it.
+        Plates that were learnt from; where an answer has no number, their mean stands for it. A
+        yes or no that cannot be read is wrong.
     simple_model : callable, optional
         Gives, for a kind, the name of a plate -> what a ridge regression says.
     seed : int
@@ -172,7 +170,8 @@ def score_plates(
         truth = np.array([true_value(kind, by_name[n]) for n in plates], np.float64)
         values = [told_value(kind, answers[n].get(kind, ""), by_name[n]) for n in plates]
         usual = float(np.mean(known))
-        said = np.array([usual if v is None else v for v in values], np.float64)
+        missing = np.nan if kind == STARTS else usual
+        said = np.array([missing if v is None else v for v in values], np.float64)
         guessed = simple_model(kind) if simple_model is not None else None
         by_ridge = None if guessed is None else np.array([guessed[n] for n in plates])
         read = sum(v is not None for v in values)
@@ -190,6 +189,7 @@ def _fit(
         kind, "R²", len(truth), read, r_squared(truth, said), low, high,
         r_squared(truth, np.full(len(truth), usual)),
         None if by_ridge is None else r_squared(truth, by_ridge),
+        float(truth.std()), float(np.abs(truth - said).mean()),
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def _accuracy(
     kind: str, truth: Floats, said: Floats, usual: float, by_ridge: Floats | None, read: int,
     seed: int,
 ) -> FractureScore:  # fmt: skip
-    right = (said > 0.5) == (truth > 0.5)
+    right = np.isfinite(said) & ((said > 0.5) == (truth > 0.5))
     low, high = wilson(int(right.sum()), len(right))
     always = float((truth > 0.5).mean() if usual > 0.5 else (truth <= 0.5).mean())
     simple = None if by_ridge is None else float(((by_ridge > 0.5) == (truth > 0.5)).mean())

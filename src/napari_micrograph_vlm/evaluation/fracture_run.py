@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import MicrographError, SourceError
 from ..models.base import Model
 from ..simulation.plates import HELD_OUT
-from ..simulation.records import Record, read_records, run_many
+from ..simulation.records import Record, read_records, refuse_kept, run_many, whole_lines
 from .fracture import FractureScore, Told, ask_about_plate, ridge, score_plates, true_value
 
 __all__ = ["NEW_FAMILIES", "NEW_SEEDS", "FractureTest", "table"]
@@ -43,7 +43,7 @@ class FractureTest:
     Raises
     ------
     SourceError
-        If ``learnt`` holds no runs, or any that belong to the test.
+        If ``learnt`` holds no runs, or any that are kept for the test, by kind or by seed.
     """
 
     def __init__(
@@ -59,11 +59,7 @@ class FractureTest:
         self.new_words = new_words
         self.skipped: list[str] = []
         self.learnt = [] if learnt is None else read_records(learnt)
-        if any(FIRST <= record.seed < 2 * FIRST for record in self.learnt):
-            raise SourceError(
-                f"{learnt} holds plates of the test (seeds from {FIRST} on); nobody is to learn "
-                "from them."
-            )
+        refuse_kept(self.learnt, str(learnt))
         held = list(HELD_OUT)
         self._wanted: dict[str, list[tuple[str | None, int]]] = {
             NEW_SEEDS: [(None, FIRST + i) for i in range(plates)],
@@ -141,14 +137,8 @@ class FractureTest:
 
 
 def _kept(path: Path) -> list[Told]:
-    if not path.is_file():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):  # stopped while it was written
-        lines.pop()
-        path.write_bytes(b"".join(lines))
     try:
-        return [Told(**json.loads(line)) for line in lines]
+        return [Told(**json.loads(line)) for line in whole_lines(path)]
     except (ValueError, TypeError):
         raise SourceError(f"{path} is no file of answers; remove it.") from None
 
@@ -171,8 +161,9 @@ def table(scores: Mapping[str, Sequence[FractureScore]]) -> str:
         lines = [
             f"**{group.capitalize()}**",
             "",
-            "| quantity | measure | told (95 % interval) | the mean | ridge | answers read |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "| quantity | measure | told (95 % interval) | the mean | ridge | spread of the truth "
+            "| mean error | answers read |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(score.row for score in found),
         ]
         parts.append("\n".join(lines))

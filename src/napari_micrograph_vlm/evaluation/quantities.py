@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import degrees
 
-__all__ = ["UNITS", "read_quantity"]
+__all__ = ["UNITS", "Quantity", "read_quantities", "read_quantity"]
 
 UNITS: dict[str, dict[str, float]] = {
     "stress": {
@@ -24,11 +26,33 @@ UNITS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 """What a unit measures -> its names and their sizes."""
 
-_SAME = str.maketrans({"−": "-", "–": "-", "—": "-", "μ": "µ", "\u00a0": " ", "\u202f": " "})
+_SAME = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "μ": "µ"} | dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
+)
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?: \d{3})+(?!\d)(?:[.,]\d+)?"
+_PLAIN = rf"(?:{_THOUSANDS}|\d+(?:[.,]\d+)?|\.\d+)"
 _TIMES = r"(?:[eE][+-]?\d+|\s?[×x·*]\s?10(?:\^\{?[+-]?\d+\}?|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))?"
 _NUMBER = rf"{_PLAIN}{_TIMES}"
+# A minus is one only where no number or word stands before it.
+_MINUS = r"(?<!\w)-\s?|\b(?:minus|negative)\s"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with a unit in a text.
+
+    Attributes
+    ----------
+    value : float
+        In the unit that was asked for.
+    before, after : str
+        The text on both sides.
+    """
+
+    value: float
+    before: str
+    after: str
 
 
 def read_quantity(text: str, unit: str) -> float | None:
@@ -59,32 +83,35 @@ def read_quantity(text: str, unit: str) -> float | None:
     >>> read_quantity("The largest stress is 0.035 GPa.", "MPa")
     35.0
     """
+    return next((found.value for found in read_quantities(text, unit)), None)
+
+
+def read_quantities(text: str, unit: str) -> Iterator[Quantity]:
+    """Yield all numbers of a text that have a unit of the wanted kind, as :func:`read_quantity`."""
     kind = next((names for names in UNITS.values() if unit in names), None)
     if kind is None:
         raise ValueError(f"There is no unit {unit!r}.")
-    names = sorted(kind, key=len, reverse=True)
-    spellings = {_flat(name): size for name, size in kind.items()}
-    units = "|".join(sorted({re.escape(s) for n in names for s in (n, _flat(n))}, key=len)[::-1])
-    found = re.search(
-        # A minus is one only where no number or word stands before it.
-        rf"(?<![\w.,^])(?P<sign>(?<!\w)-\s?)?(?P<first>{_NUMBER})"
-        rf"(?:\s?(?:-|to)\s?(?P<last>{_NUMBER}))?"
+    sizes = {way: size for name, size in kind.items() for way in _spellings(name)}
+    units = "|".join(map(re.escape, sorted(sizes, key=len, reverse=True)))
+    after = rf"\s?[- ]?(?:{units})(?![\w/^²³])"
+    text = text.translate(_SAME)
+    for found in re.finditer(
+        rf"(?<![\w.,^])(?:(?P<between>between\s)\s*)?(?P<sign>{_MINUS})?(?P<first>{_NUMBER})"
+        rf"(?:(?:{after})?\s?(?:-|to|(?(between)and|to))\s?(?P<minus>{_MINUS})?(?P<last>{_NUMBER}))?"
         rf"(?:\s?(?:±|\+/-)\s?{_NUMBER})?"
         rf"\s?[- ]?(?P<unit>{units})(?![\w/^²³])",
-        text.translate(_SAME),
-    )
-    if found is None:
-        return None
-    value = _number(found["first"])
-    if found["last"] is not None:
-        value = (value + _number(found["last"])) / 2
-    value = -value if found["sign"] else value
-    return float(f"{value * spellings[_flat(found['unit'])] / kind[unit]:.12g}")
+        text,
+    ):
+        value = _number(found["first"]) * (-1 if found["sign"] else 1)
+        if found["last"] is not None:
+            value = (value + _number(found["last"]) * (-1 if found["minus"] else 1)) / 2
+        value = float(f"{value * sizes[found['unit']] / kind[unit]:.12g}")
+        yield Quantity(value, text[: found.start()], text[found.end() :])
 
 
-def _flat(unit: str) -> str:
-    """Return a unit with plain digits for its powers: both spellings are in use."""
-    return unit.replace("²", "^2").replace("³", "^3")
+def _spellings(unit: str) -> set[str]:
+    """Return the ways to write a unit: ``m³``, ``m^3`` and ``m3``."""
+    return {unit, *(unit.replace("²", f"{mark}2").replace("³", f"{mark}3") for mark in ("^", ""))}
 
 
 def _number(text: str) -> float:

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from .shapes import Shape, ellipse, field_below, grating, holes, slot, staggered
 
-__all__ = ["FAMILIES", "GRIP", "HELD_OUT", "HOLE", "SOFT", "STIFF", "Plate", "draw_plate"]
+__all__ = [
+    "FAMILIES",
+    "GRIP",
+    "HELD_OUT",
+    "HOLE",
+    "KEPT",
+    "SOFT",
+    "STIFF",
+    "Plate",
+    "draw_plate",
+]
 
 Floats = NDArray[np.float64]
 
@@ -41,10 +51,8 @@ class Plate:
         What decided about it.
     width : float
         Its width in micrometres.
-    mirrored : bool
-        Whether left and right are exchanged.
-    upside_down : bool
-        Whether top and bottom are exchanged.
+    turned : bool
+        Whether it is turned by 180°.
     """
 
     family: str
@@ -52,8 +60,7 @@ class Plate:
     soft: Shape | None = None
     seed: int = 0
     width: float = 100.0
-    mirrored: bool = False
-    upside_down: bool = False
+    turned: bool = False
 
     def phases(self, x: Floats, y: Floats) -> NDArray[np.uint8]:
         """Return what is at places: :data:`HOLE`, :data:`SOFT` or :data:`STIFF`.
@@ -63,10 +70,8 @@ class Plate:
         x, y : float64 arrays of one shape
             0 to 1, y upward.
         """
-        if self.mirrored:
-            x = 1 - x
-        if self.upside_down:
-            y = 1 - y
+        if self.turned:
+            x, y = 1 - x, 1 - y
         found = np.full(np.shape(x), STIFF, np.uint8)
         if self.soft is not None:
             found[self.soft(x, y)] = SOFT
@@ -187,6 +192,9 @@ FAMILIES: dict[str, Callable[[Rng], Parts]] = {
 
 HELD_OUT: dict[str, Callable[[Rng], Parts]] = {f.__name__: f for f in (two_notches, honeycomb)}
 """Plates that are for the test alone."""
+
+KEPT = range(9_000_000, 20_000_000)
+"""Seeds that are for the test alone."""
 
 
 def draw_plate(seed: int, family: str | None = None) -> Plate:

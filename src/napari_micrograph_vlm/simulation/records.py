@@ -8,10 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import SourceError
-from .plates import FAMILIES, HELD_OUT, Plate, draw_plate
+from .plates import FAMILIES, HELD_OUT, KEPT, Plate, draw_plate
 from .runs import QUANTITIES, Run, simulate
 
-__all__ = ["RUNS", "Record", "read_records", "run_many", "turned"]
+__all__ = [
+    "RUNS",
+    "Record",
+    "half_turned",
+    "read_records",
+    "refuse_kept",
+    "run_many",
+    "whole_lines",
+]
 
 RUNS = "runs.jsonl"
 """The file of a folder of runs."""
@@ -34,8 +42,8 @@ class Record:
         Whether a crack starts before the end of the pull, and whether the plate came apart.
     numbers : dict of str to float or None
         As :attr:`.runs.Run.numbers`.
-    mirrored, upside_down : bool
-        Whether the plate is seen in a mirror: only the direction of the crack changes.
+    turned : bool
+        Whether the plate is turned by 180°: all numbers stay.
     """
 
     family: str
@@ -44,8 +52,7 @@ class Record:
     starts: bool
     parted: bool
     numbers: dict[str, float | None]
-    mirrored: bool = False
-    upside_down: bool = False
+    turned: bool = False
 
     @classmethod
     def of(cls, run: Run) -> Record:
@@ -59,22 +66,33 @@ class Record:
     def plate(self) -> Plate:
         """The plate, drawn again."""
         plate = draw_plate(self.seed, self.family)
-        return replace(plate, mirrored=self.mirrored, upside_down=self.upside_down)
+        return replace(plate, turned=self.turned)
 
     @property
     def name(self) -> str:
         """A name that no other has."""
-        seen = "m" * self.mirrored + "u" * self.upside_down
-        return f"{self.family}-{self.seed}{'-' + seen if seen else ''}"
+        return f"{self.family}-{self.seed}{'-turned' * self.turned}"
 
 
-def turned(record: Record, *, mirrored: bool, upside_down: bool) -> Record:
-    """Return a run as seen in a mirror beside it, or below it, or both."""
-    numbers = dict(record.numbers)
-    angle = numbers["crack_direction"]
-    if angle is not None and mirrored != upside_down and abs(angle) != 90:
-        numbers["crack_direction"] = -angle
-    return replace(record, numbers=numbers, mirrored=mirrored, upside_down=upside_down)
+def half_turned(record: Record) -> Record:
+    """Return a run turned by 180°, which has the same numbers.
+
+    So it is with the lattice, too. A mirror would not do: the rows of the lattice are shifted
+    against each other, so that a plate and its mirror image break a little differently.
+    """
+    return replace(record, turned=not record.turned)
+
+
+def refuse_kept(records: Iterable[Record], where: str) -> None:
+    """Raise a SourceError if any of the plates is kept for the test, by its kind or its seed."""
+    for record in records:
+        if record.family in HELD_OUT or record.seed in KEPT:
+            raise SourceError(
+                f"{where} holds the plate {record.name}, which is kept for the test (so are all "
+                f"of {' and '.join(HELD_OUT)}, and seeds from {KEPT.start} to {KEPT.stop - 1}); "
+                "nobody is to learn from it: make other plates with `napari-micrograph-vlm data "
+                "fracture`."
+            )
 
 
 def run_many(
@@ -109,7 +127,9 @@ def run_many(
                 record = have.get((plate.family, seed))
                 if record is None:
                     record = Record.of(simulate(plate))
-                    file.write(json.dumps({"version": VERSION, **asdict(record)}) + "\n")
+                    values = asdict(record)
+                    del values["turned"]
+                    file.write(json.dumps({"version": VERSION, **values}) + "\n")
                     file.flush()
                 found.append(record)
                 if on_run is not None:
@@ -136,19 +156,29 @@ def read_records(folder: Path) -> list[Record]:
     return records
 
 
-def _lines(folder: Path) -> Iterator[Record]:
-    path = folder / RUNS
+def whole_lines(path: Path) -> list[bytes]:
+    """Read the lines of a file that others are added to; none where there is no file.
+
+    A last line that was stopped while it was written is cut off, in the file as well, so that the
+    next one begins a line of its own.
+    """
     if not path.is_file():
-        return
+        return []
     lines = path.read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
-        # Stopped while it was written: the run is done again, on a line of its own.
         lines.pop()
         path.write_bytes(b"".join(lines))
-    for number, line in enumerate(lines, 1):
+    return lines
+
+
+def _lines(folder: Path) -> Iterator[Record]:
+    path = folder / RUNS
+    for number, line in enumerate(whole_lines(path), 1):
         try:
             values = json.loads(line)
             version = values.pop("version")
+            for old in ("mirrored", "upside_down"):  # written before, always false
+                values.pop(old, None)
             record = Record(**values)
             known = record.numbers.keys() == QUANTITIES.keys()
             known = known and record.family in FAMILIES | HELD_OUT

@@ -18,7 +18,7 @@ from ..datasets.fracture import plate_region, questions_about_plate
 from ..errors import SourceError
 from ..models.student.loading import load_parts, revision_of
 from ..models.student.processing import MvaemaProcessor
-from ..simulation.records import VERSION, Record, turned
+from ..simulation.records import VERSION, Record, half_turned, refuse_kept
 from .batches import Batches, _Row
 from .building import _encoder, look
 from .hardware import new_accelerator
@@ -48,7 +48,7 @@ class Taught:
     step : int
         Steps made so far.
     pictures : int
-        Pictures learnt from, mirror images included.
+        Pictures learnt from, turned ones included.
     """
 
     finished: bool
@@ -61,14 +61,12 @@ def recipe_for_plates() -> Recipe:
     return Recipe(**json.loads(_shipped("fracture.json")))
 
 
-def views_of(records: Iterable[Record], *, mirrored: bool = True) -> Iterator[Record]:
-    """Yield each run, and as it is seen in a mirror beside it, below it and both."""
+def views_of(records: Iterable[Record], *, turned: bool = True) -> Iterator[Record]:
+    """Yield each run, and the same turned by 180°."""
     for record in records:
         yield record
-        if mirrored:
-            yield turned(record, mirrored=True, upside_down=False)
-            yield turned(record, mirrored=False, upside_down=True)
-            yield turned(record, mirrored=True, upside_down=True)
+        if turned:
+            yield half_turned(record)
 
 
 def prepare_plates(
@@ -140,7 +138,7 @@ def teach_plates(
     *,
     recipe: Recipe | None = None,
     init: Path | None = None,
-    mirrored: bool = True,
+    turned: bool = True,
     device: str = "auto",
     on_picture: Callable[[], None] = lambda: None,
     on_step: Callable[[float, str], None] = lambda share, note: None,
@@ -158,8 +156,8 @@ def teach_plates(
         By default :func:`recipe_for_plates`.
     init : Path, optional
         Folder of the student to begin with; by default the bundled one.
-    mirrored : bool
-        Whether mirror images are learnt from, too: four pictures of a run.
+    turned : bool
+        Whether plates turned by 180° are learnt from, too: two pictures of a run.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     on_picture : callable
@@ -172,16 +170,18 @@ def teach_plates(
     Raises
     ------
     SourceError
-        If there is nothing to learn from, or the state in the cache is that of other runs.
+        If there is nothing to learn from, any plate is kept for the test, or the state in the
+        cache is that of other runs.
     KeyboardInterrupt
         After Ctrl-C; the state has been kept.
     """
     if not records:
         raise SourceError("There are no plates to learn from.")
+    refuse_kept(records, "What is to be learnt")
     recipe = recipe or recipe_for_plates()
     model, processor = load_parts(init)
-    _check_about(cache / "run", _about(records, recipe, init, mirrored))
-    seen = list(views_of(records, mirrored=mirrored))
+    _check_about(cache / "run", _about(records, recipe, init, turned))
+    seen = list(views_of(records, turned=turned))
     pictures = prepare_plates(cache, seen, on_picture=on_picture)
     torch.manual_seed(recipe.seed)
     model.requires_grad_(True)
@@ -205,14 +205,14 @@ def teach_plates(
 
 
 def _about(
-    records: Sequence[Record], recipe: Recipe, init: Path | None, mirrored: bool
+    records: Sequence[Record], recipe: Recipe, init: Path | None, turned: bool
 ) -> dict[str, Any]:
     names = "\n".join(sorted(record.name for record in records))
     return {
         "version": VERSION,
         "runs": sha256(names.encode()).hexdigest()[:16],
         "start": revision_of(init),
-        "mirrored": mirrored,
+        "turned": turned,
         "seed": recipe.seed,
         "rate": recipe.learning_rate,
     }
@@ -256,7 +256,7 @@ def _save(model: Any, processor: MvaemaProcessor, output: Path, recipe: Recipe, 
 _CARD = """# A student that reads stress and cracks
 
 The student of napari-micrograph-vlm, taught further on pictures of {runs} simulated plates and
-their mirror images ({steps} steps). It answers questions about stress, energy and cracks of
+the same turned by 180° ({steps} steps). It answers questions about stress, energy and cracks of
 plates that are pulled up and down, and has unlearnt some of what it could before. Measure it with
 `napari-micrograph-vlm evaluate fracture --model FOLDER`.
 """
