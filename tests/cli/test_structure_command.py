@@ -64,6 +64,10 @@ def test_a_micrograph_is_described_and_can_be_corrected(run, image):
         (("--text", "gyroid", "--size", "thick"), "--size is a length with its unit"),
         (("--text", "gyroid", "--size", "-3 nm"), "--size is a length with its unit"),
         (("--text", "gyroid", "--kind", "knot"), "There is no structure “knot”"),
+        (("--text", "gyroid", "--pixel-size", "2 nm"), "goes with a micrograph"),
+        (("--text", "gyroid", "--plate", "1 m"), "too thick"),
+        (("--text", "gyroid", "--plate", "nan"), "--plate is a length with its unit"),
+        (("--text", "gyroid", "--plate", "-5 nm"), "--plate is a length with its unit"),
         (("--text", "fibres 1 nm thick", "--width", "1 mm"), "voxels"),
     ],
 )
@@ -74,7 +78,35 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(run, tmp_path, argumen
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("size", ["2", "2 pixel", "-1 nm", "wide"])
+def test_a_pixel_has_a_size_with_a_unit(run, image, size):
+    code, out, err = run("structure", image, "--pixel-size", size)
+    assert (code, out) == (2, "")
+    assert "--pixel-size is a length with its unit" in err
+
+
 def test_a_length_needs_the_scale_of_the_picture(run, image):
     code, _, err = run("structure", image, "--size", "50 nm")
     assert code == 2
-    assert "give --size in pixels" in err
+    assert "give it with --pixel-size, or --size in pixels" in err
+    arguments = ("--pixel-size", "2.5nm", "--size", "500Å", "--voxels", "48", "--json")
+    code, out, _ = run("structure", image, *arguments)
+    found = json.loads(out)
+    assert (code, found["unit"], found["width"]) == (0, "nm", 200)
+    assert found["size"] == pytest.approx(50)
+    assert found["density"] == pytest.approx(0.2)
+
+
+def test_a_spacing_alone_and_another_name_for_a_kind_are_taken(run):
+    words = ("--text", "a foam, 30 % solid", "--kind", "schwarz diamond", "--voxels", "96")
+    code, out, _ = run("structure", *words, "--spacing", "0.2 µm", "--json")
+    found = json.loads(out)
+    assert (code, found["kind"]) == (0, "schwarz d")
+    assert found["spacing"] == pytest.approx(200)
+
+
+def test_what_was_said_and_not_kept_is_printed(run):
+    words = "foam, relative density 0.1, cell size 1 mm, strut thickness 100 µm"
+    code, out, _ = run("structure", "--text", words, "--voxels", "96")
+    assert code == 0
+    assert "said, but not kept: cell diameter 1 mm: 677 µm goes with" in out

@@ -24,7 +24,7 @@ def test_a_structure_has_its_density_and_a_closed_surface_of_its_size(kind):
     assert made.density == pytest.approx(made.fields.density, rel=0.02)
     mesh = made.mesh()
     assert mesh.is_watertight
-    assert mesh.volume == pytest.approx(made.density * np.prod(made.sides), rel=0.12)
+    assert mesh.volume == pytest.approx(made.density * np.prod(made.sides), rel=0.02)
     low, high = mesh.bounds
     assert (low >= -1e-3).all()
     assert (high <= np.array([640, 640, 240]) + 1e-3).all()
@@ -130,9 +130,50 @@ def test_what_cannot_be_written_or_built_is_one_sentence(tmp_path):
         structure(text="a gyroid", colour="red")
 
 
+@pytest.mark.parametrize(
+    ("kind", "density", "shape"),
+    [
+        ("foam", 0.9, (24, 48, 48)),  # its pores are closed: they must not be turned inside out
+        ("fibres", 0.02, (12, 160, 160)),
+        ("pillars", 0.01, (8, 150, 150)),
+        ("spheres", 0.9, (24, 48, 48)),
+        ("gyroid", 0.03, (40, 96, 96)),
+        ("film", 0.95, (20, 64, 64)),
+    ],
+)
+def test_the_surface_encloses_what_is_solid(kind, density, shape):
+    fields = complete(kind=kind, density=density, width=100.0, depth=100.0 * shape[0] / shape[1])
+    made = build(fields, shape, seed=1)
+    mesh = made.mesh()
+    assert mesh.is_watertight
+    assert mesh.is_winding_consistent
+    assert mesh.volume == pytest.approx(density * np.prod(made.sides), rel=0.02)
+
+
+def test_a_plate_has_a_thickness_that_can_be_built():
+    made = build(small("pillars"), (8, 32, 32))
+    with pytest.raises(StructureError, match="A plate of 1 m is too thick"):
+        made.on_plate(1e9)
+    for thickness in (float("nan"), float("inf"), -1.0, 0.0):
+        with pytest.raises(StructureError, match=r"above 0|too thick"):
+            made.on_plate(thickness)
+    assert made.on_plate(40.0).inside.shape == (10, 32, 32)
+
+
+@pytest.mark.parametrize("name", ["size", "spacing"])
+def test_what_is_far_larger_than_the_block_is_refused(name):
+    with pytest.raises(StructureError, match="choose a wider block"):
+        build(complete(kind="sponge", density=0.3, width=100.0, **{name: 1e9}))
+
+
 def test_default_voxels_suffice_for_what_is_thin():
     fields = complete(kind="fibres", size=10.0, width=2000.0, density=0.1)
-    assert fields.size / (fields.width / shape_of(fields)[2]) >= 2
+    assert fields.size / (fields.width / shape_of(fields)[2]) >= 4
+    for thin in (fields, complete(kind="lines", density=0.97, size=10.0)):
+        z, y, x = shape_of(thin)
+        assert z * y * x <= MOST_VOXELS
+        gap = thin.spacing - thin.size
+        assert min(thin.size, gap) / (thin.width / x) >= 2
 
 
 def test_a_picture_shows_what_is_there():

@@ -52,6 +52,10 @@ class User:
         self.qtbot.keyClick(self.view.words, Qt.Key.Key_Return)
 
     @property
+    def structure_kind(self):
+        return self.handler.structure.fields.kind
+
+    @property
     def message(self):
         return self.view.messages.text
 
@@ -119,11 +123,34 @@ def test_a_described_region_fills_the_form_and_stands_beside_its_image(user):
     layer = it.viewer.layers[-1]
     assert isinstance(layer, Image)
     assert layer.ndim == 3
+    assert layer.data.dtype == np.float32, "whole numbers would be drawn black"
     assert layer.data.mean() == pytest.approx(0.4, rel=0.02)
     assert layer.extent.world[0][2] > it.viewer.layers["wafer"].extent.world[1][1]
     it.press(it.view.picture)
-    assert it.viewer.layers[-1].ndim == 2
+    picture = it.viewer.layers[-1]
+    assert picture.ndim == 2
     assert it.viewer.dims.ndisplay == 2
+    assert picture.extent.world[0][-1] > layer.extent.world[1][2], "it lies beside the block"
+    assert it.viewer.layers.selection.active is not picture
+    it.viewer.dims.ndisplay = 3
+    it.view.words.setText("a gyroid")
+    it.viewer.layers.selection.active = it.viewer.layers["wafer"]
+    it.press(it.view.describe)
+    assert it.message == ""
+    assert it.view.values()["kind"] == "lines"
+    assert it.view.words.text() == ""
+
+
+def test_words_that_were_not_confirmed_are_built(user):
+    it = user()
+    it.view.words.setText("pillars 20 nm in diameter, pitch 100 nm, block 60 nm wide, 30 nm high")
+    it.press(it.view.build)
+    assert it.structure_kind == "pillars"
+    assert "pitch is larger than the block" in it.message
+    it.view.words.setText("a happy elephant")
+    it.press(it.view.build)
+    assert it.message.startswith("The text names no structure")
+    assert len(it.viewer.layers) == 1
 
 
 def test_changing_one_number_brings_the_others_along(user):
@@ -132,6 +159,9 @@ def test_changing_one_number_brings_the_others_along(user):
     it.view.density.setValue(10)
     wanted = complete(kind="pillars", density=0.1, size=100, unit="nm")
     assert it.view.lengths["spacing"].value() == pytest.approx(wanted.spacing, abs=0.1)
+    it.view.lengths["spacing"].setValue(300)
+    assert it.view.lengths["spacing"].value() == 300, "it is not put back"
+    assert it.view.density.value() == 10
     it.view.density.setValue(90)
     assert "Pillars can be 0.5 to 75 % solid, not 90 %" in it.message
     assert it.view.density.value() == 10, "what cannot be is not taken"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from .progress import bar, file_errors, stoppable
 
 if TYPE_CHECKING:
+    from ..regions import Region
     from ..structures.building import Structure
     from ..structures.fields import StructureFields
 
@@ -44,6 +46,10 @@ def structure(
     region: Annotated[
         str | None,
         typer.Option("--region", help="y0,x0,y1,x1 in pixels; the whole image by default."),
+    ] = None,
+    pixel_size: Annotated[
+        str | None,
+        typer.Option("--pixel-size", help="Of a micrograph without a scale: '1.5 nm'."),
     ] = None,
     kind: Annotated[
         str | None,
@@ -99,10 +105,12 @@ def structure(
     from ..structures.building import build
     from ..structures.fields import StructureError
     from ..structures.meshing import check_target
-    from ..structures.reading import fields_of
+    from ..structures.reading import fields_of, kind_named
 
     if (image is None) == (not text.strip()):
         raise StructureError("Give a micrograph, or a description with --text, and not both.")
+    if image is None and pixel_size is not None:
+        raise StructureError("--pixel-size goes with a micrograph; a --text says its lengths.")
     if output is not None:
         check_target(output)
     if picture is not None:
@@ -111,12 +119,12 @@ def structure(
         check_picture(picture)
     with stoppable(STOPPED), file_errors():
         if image is not None:
-            fields = _described(image, region, model, device, include_bar, allow_remote)
+            fields = _described(image, region, pixel_size, model, device, include_bar, allow_remote)
         else:
             fields = fields_of(text)
         lengths = {"size": size, "spacing": spacing, "depth": depth, "width": width}
         fields = fields.with_values(
-            kind=kind,
+            kind=None if kind is None else kind_named(kind),
             density=None if density is None else density / 100,
             orientation=orientation,
             **{name: _length(name, said, fields.unit) for name, said in lengths.items()},
@@ -144,6 +152,7 @@ def structure(
 def _described(
     image: Path,
     region: str | None,
+    pixel_size: str | None,
     model: str | None,
     device: str,
     include_bar: bool,
@@ -158,6 +167,8 @@ def _described(
     _check(image, model)
     loaded = _load(model, device, allow_remote)
     (seen,) = plan_of(image, box, include_bar=include_bar)()
+    if pixel_size is not None:
+        seen = _scaled(seen, pixel_size)
     with bar(len(QUESTIONS), "questions") as step:
         return describe_structure(loaded, seen, on_answer=lambda _text: step())
 
@@ -174,27 +185,39 @@ def _length(name: str, said: str | None, unit: str) -> float | None:
         return None
     from ..lengths import in_metres
     from ..structures.fields import StructureError
+    from ..structures.units import length_in
 
-    number, _, written = said.strip().replace(",", ".").partition(" ")
-    if not written:
-        number = said.strip().replace(",", ".").rstrip("abcdefghijklmnopqrstuvwxyzåµμ")
-        written = said.strip()[len(number) :]
-    written = written.strip() or unit
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    written = "pixel" if written in ("pixels", "px") else written
-    if value > 0 and written == unit:
+    found = length_in(said, unit)
+    if found is None:
+        raise StructureError(f"--{name} is a length with its unit, such as '50 nm', not {said!r}.")
+    value, written = found
+    if written == unit:
         return value
     here, there = in_metres(written), in_metres(unit)
-    if not 0 < value < float("inf") or here is None:
+    if here is None:
         raise StructureError(f"--{name} is a length with its unit, such as '50 nm', not {said!r}.")
     if there is None:
         raise StructureError(
-            f"The scale of the picture is not known; give --{name} in pixels, such as '12 pixel'."
+            f"The scale of the picture is not known; give it with --pixel-size, or --{name} in "
+            "pixels, such as '12 pixel'."
         )
     return value * here / there
+
+
+def _scaled(seen: Region, pixel_size: str) -> Region:
+    """Return a region of which the user says how large a pixel is."""
+    from ..structures.fields import StructureError
+    from ..structures.units import length_in
+
+    found = length_in(pixel_size, "")
+    if found is None or found[1] == "pixel":
+        raise StructureError(
+            f"--pixel-size is a length with its unit, such as '1.5 nm', not {pixel_size!r}."
+        )
+    value, unit = found
+    return replace(
+        seen, pixel_size=(value, value), unit=unit, scale_from="--pixel-size", scale_error=None
+    )
 
 
 def _tell(
@@ -218,6 +241,8 @@ def _tell(
     print(fields)
     if fields.assumed:
         print(f"  not said, so taken as usual: {', '.join(fields.assumed)}")
+    for sentence in fields.overridden:
+        print(f"  said, but not kept: {sentence}")
     depth, rows, columns = made.inside.shape
     print(f"  {100 * solid:.2f} % solid in {depth} × {rows} × {columns} voxels")
     if output is not None:

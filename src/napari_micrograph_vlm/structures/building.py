@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Cancelled
+from ..lengths import readable_length
 from .fibres import fibre_field
 from .fields import StructureError, StructureFields
 from .foam import foam_field, sponge_field
@@ -29,10 +30,16 @@ __all__ = ["GENERATORS", "MOST_VOXELS", "Structure", "build", "shape_of"]
 
 MOST_VOXELS = 64_000_000
 """What fits in the memory of an ordinary computer, with what is needed on the way."""
+WELL_BUILT = 16_000_000
+"""Voxels up to which a finer grid is worth its time."""
 USUAL_SIDE = 224
 LEAST_SIDE = 128
 LEAST_ACROSS = 2.0
 """Voxels across an element; a thinner one would fall apart."""
+GOOD_ACROSS = 4.0
+"""Voxels across an element where there is room for them: its surface is round then."""
+MOST_ACROSS = 4.0
+"""Widths of the block that an element or a period may be long: a part of it can be built."""
 
 GENERATORS: dict[str, Callable[[StructureFields, Grid, np.random.Generator], Floats]] = {
     "fibres": fibre_field,
@@ -100,10 +107,24 @@ class Structure:
         ----------
         thickness : float
             Of the plate, in ``fields.unit``.
+
+        Raises
+        ------
+        StructureError
+            If it is no length above 0, or the whole would be too large.
         """
+        depth, rows, columns = self.inside.shape
+        if not (np.isfinite(thickness) and thickness > 0):
+            raise StructureError(f"The plate is {thickness:g} thick; give a length above 0.")
+        most = (MOST_VOXELS // (rows * columns) - depth) * self.voxel
+        if thickness > most:
+            raise StructureError(
+                f"A plate of {readable_length(thickness, unit=self.fields.unit)} is too thick for "
+                f"{MOST_VOXELS:,} voxels; choose at most "
+                f"{readable_length(most, unit=self.fields.unit)}."
+            )
         count = max(round(thickness / self.voxel), 1)
-        shape = (count, *self.inside.shape[1:])
-        plate = np.full(shape, self.fields.size / 2, np.float32)
+        plate = np.full((count, rows, columns), self.fields.size / 2, np.float32)
         return Structure(self.fields, np.concatenate([plate, self.inside]), self.voxel, self.seed)
 
     def mesh(self) -> trimesh.Trimesh:
@@ -169,16 +190,23 @@ def build(
     if z * y * x > MOST_VOXELS:
         raise StructureError(
             f"{z} × {y} × {x} voxels are more than the {MOST_VOXELS:,} that can be built; choose "
-            "fewer voxels or a smaller block."
+            "a smaller block, or fewer voxels."
         )
+    for name in ("size", "spacing"):
+        length = getattr(fields, name)
+        if length > MOST_ACROSS * fields.width:
+            raise StructureError(
+                f"A {name} of {readable_length(length, unit=fields.unit)} does not fit a block "
+                f"{readable_length(fields.width, unit=fields.unit)} wide; choose a wider block."
+            )
     grid = Grid((z, y, x), fields.width / x)
-    gap = fields.spacing - fields.size
-    thin = min(fields.size, gap) if fields.kind in ("lines", "layers") else fields.size
+    thin = min(fields.size, _gap(fields)) if fields.kind in ("lines", "layers") else fields.size
     if thin < LEAST_ACROSS * grid.voxel:
         needed = int(np.ceil(LEAST_ACROSS * fields.width / thin))
         raise StructureError(
-            f"The {fields.of_kind.size_name} is {thin / grid.voxel:.2g} voxels; take at least "
-            f"{needed} voxels across, or a narrower block."
+            f"The {fields.of_kind.size_name} is {thin / grid.voxel:.2g} voxels; choose "
+            f"a narrower block or a thicker {fields.of_kind.size_name}, or take at least "
+            f"{needed} voxels across."
         )
     field = GENERATORS[fields.kind](fields, grid, np.random.default_rng([seed, 73]))
     if cancel is not None and cancel.is_set():
@@ -189,12 +217,23 @@ def build(
 
 
 def shape_of(fields: StructureFields) -> tuple[int, int, int]:
-    """Return how many voxels fields need: six across an element where that is not too many."""
-    thin = min(fields.size, max(fields.spacing - fields.size, 0.2 * fields.size))
-    side = int(np.clip(6 * fields.width / thin, LEAST_SIDE, USUAL_SIDE))
-    side = max(side, int(np.ceil(LEAST_ACROSS * fields.width / thin)) if thin else side)
+    """Return how many voxels fields need: six across an element where that is not too many.
+
+    Else four, and where even these would be more than can be built, as many as can, but two.
+    """
+    least = 0.0 if fields.kind in ("lines", "layers") else 0.2 * fields.size
+    thin = min(fields.size, max(_gap(fields), least))
+    side = float(np.clip(6 * fields.width / thin, LEAST_SIDE, USUAL_SIDE))
+    most = (WELL_BUILT * fields.width / fields.depth) ** (1 / 3)
+    side = max(side, min(GOOD_ACROSS * fields.width / thin, most))
+    side = int(np.ceil(max(side, LEAST_ACROSS * fields.width / thin)))
     depth = max(round(fields.depth / fields.width * side), 4)
     return depth, side, side
+
+
+def _gap(fields: StructureFields) -> float:
+    """Return what is between neighbours; of layers that touch, a hair's breadth."""
+    return max(fields.spacing - fields.size, 1e-6 * fields.spacing)
 
 
 def _level(field: Floats, density: float) -> np.float32:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .building import Structure, build
 from .fields import StructureError, StructureFields
-from .reading import fields_of
+from .reading import fields_of, kind_named
 
 if TYPE_CHECKING:
     from ..handle import Handle
@@ -93,8 +93,10 @@ def structure(
 
 
 def _changed(fields: StructureFields, values: dict[str, Any]) -> StructureFields:
-    known = StructureFields.__dataclass_fields__.keys() - {"assumed", "said"}
+    known = StructureFields.__dataclass_fields__.keys() - {"assumed", "overridden", "said"}
     for name in values:
         if name not in known:
             raise StructureError(f"A structure has no “{name}”; it has {', '.join(sorted(known))}.")
+    if isinstance(values.get("kind"), str):
+        values = {**values, "kind": kind_named(values["kind"])}
     return fields.with_values(**values) if values else fields

@@ -15,12 +15,14 @@ from math import log, pi
 from threading import Event
 from typing import Any
 
+from ..lengths import in_metres
 from ..models.base import Model
 from ..regions import Region
 from ..results import Question, Turn
 from .fields import StructureError, StructureFields, complete
 from .kinds import KINDS
-from .reading import kind_in, orientation_in
+from .units import unit_named
+from .words import kind_in, orientation_in
 
 __all__ = ["QUESTIONS", "describe_structure", "fields_of_answers"]
 
@@ -96,7 +98,11 @@ def describe_structure(
         on_answer(answer.text)
     unit, pixel = "pixel", 1.0
     if region.pixel_size is not None and region.unit != "pixel":
-        unit, pixel = region.unit, sum(region.pixel_size) / 2
+        pixel = sum(region.pixel_size) / 2
+        named = unit_named(region.unit)
+        unit = named or "nm"
+        if named is None:
+            pixel *= (in_metres(region.unit) or 1e-9) / 1e-9
     longer, shorter = max(region.shape), min(region.shape)
     return fields_of_answers(said, shorter * pixel, longer * pixel, unit)
 

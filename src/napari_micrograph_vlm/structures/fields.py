@@ -7,9 +7,10 @@ from math import isfinite
 from typing import Any
 
 from ..errors import MicrographError
-from ..lengths import readable_length
+from ..lengths import in_metres, readable_length
 from ..results import Turn
 from .kinds import KINDS, ORIENTATIONS, Kind
+from .units import LONGEST, SHORTEST
 
 __all__ = ["StructureError", "StructureFields", "complete"]
 
@@ -50,6 +51,8 @@ class StructureFields:
         Direction in degrees from the horizontal, counter-clockwise, in place of ``orientation``.
     assumed : tuple of str
         Fields that nobody said; a usual value was taken.
+    overridden : tuple of str
+        What was said and could not be kept beside the rest, and what is instead, in words.
     said : tuple of Turn
         The questions and answers that it was taken from.
     """
@@ -65,6 +68,7 @@ class StructureFields:
     regularity: float = 1.0
     angle: float | None = None
     assumed: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
     said: tuple[Turn, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,16 +81,30 @@ class StructureFields:
                 f"There is no orientation “{self.orientation}”; choose one of "
                 f"{', '.join(ORIENTATIONS)}."
             )
+        if not 0 <= self.density <= 1:
+            raise StructureError(
+                f"The density is {100 * self.density:g} %; it lies between 0 and 100 %, or 0 and 1."
+            )
         most = self.of_kind.densest
         if not LEAST_DENSITY <= self.density <= most:
             raise StructureError(
                 f"{self.of_kind.plural.capitalize()} can be {100 * LEAST_DENSITY:g} to "
                 f"{100 * most:g} % solid, not {100 * self.density:.3g} %; choose another density."
             )
+        metres = None if self.unit == "pixel" else in_metres(self.unit)
+        if self.unit != "pixel" and metres is None:
+            raise StructureError(f"“{self.unit}” is no unit of length; give nm, µm, mm or pixel.")
         for name in ("size", "spacing", "width", "depth"):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0):
                 raise StructureError(f"The {name} is {value:g} {self.unit}; it has to be above 0.")
+            if not SHORTEST <= value * (metres or 1e-9) <= LONGEST:
+                least, longest = ("1 pm", "1 km") if metres else ("0.001 pixel", "10¹² pixel")
+                raise StructureError(
+                    f"The {name} is {value:.3g} {self.unit}; it lies between {least} and {longest}."
+                )
+        if self.angle is not None and not -360 <= self.angle <= 360:
+            raise StructureError(f"The angle is {self.angle:g}°; it lies between -360 and 360°.")
         if not 0 <= self.regularity <= 1:
             raise StructureError(f"The regularity is {self.regularity:g}; it lies between 0 and 1.")
 
@@ -117,7 +135,7 @@ class StructureFields:
         """Return it ready for JSON."""
         made = asdict(self)
         made["said"] = [list(one.values()) for one in made["said"]]
-        return {**made, "assumed": list(self.assumed)}
+        return {**made, "assumed": list(self.assumed), "overridden": list(self.overridden)}
 
     def with_values(self, **values: Any) -> StructureFields:
         """Return it with other values; density, size and spacing are brought to agree.
@@ -125,21 +143,32 @@ class StructureFields:
         Of the three, what is given stays: of density and size the spacing follows, of density
         and spacing the size, of size and spacing the density. Where one is given, the density
         stays (or the size, if the density is given).
+
+        Raises
+        ------
+        StructureError
+            If a value cannot be.
         """
-        three = {"density", "size", "spacing"}
         new = {name: value for name, value in values.items() if value is not None}
+        if not new:
+            return self
         kept = {name: getattr(self, name) for name in ("width", "depth", "unit", "orientation")}
         kept |= {"regularity": self.regularity, "angle": self.angle}
         if "orientation" in new:
             kept.pop("angle")
-        if new.get("kind", self.kind) == self.kind:
-            for name in ("density", "size"):
-                if len(three & new.keys()) < 2 and name not in new:
-                    kept[name] = getattr(self, name)
-            if "size" in new and "density" not in new and "spacing" not in new:
-                kept["density"] = self.density
-        else:
-            kept |= {"size": self.size}
+        same = new.get("kind", self.kind) == self.kind
+        if (
+            "spacing" in new
+            and not KINDS.get(new.get("kind", self.kind), self.of_kind).spacing_name
+        ):
+            raise StructureError("A film has no spacing; give its size, the width of a bump.")
+        given = {"density", "size", "spacing"} & new.keys()
+        if same and not given & {"density"} and len(given) < 2:
+            kept["density"] = self.density
+        if not given & {"size", "spacing"}:
+            kept["size"] = self.size
+        if same and not given:
+            kept["overridden"] = self.overridden
         made = complete(**{"kind": self.kind, **kept, **new})
         assumed = tuple(name for name in self.assumed if name not in new)
         return replace(made, assumed=assumed, said=self.said)
@@ -174,6 +203,7 @@ def complete(**given: Any) -> StructureFields:
     if layers is not None and "width" in known and "spacing" not in known:
         known["spacing"] = known["width"] / layers
     _agree(known, kind)
+    known["overridden"] = _overridden(given, known, kind, layers)
     if layers is not None and "width" not in known:
         known["width"] = layers * known["spacing"]
     known.setdefault("width", kind.periods * known["spacing"])
@@ -198,16 +228,17 @@ def _agree(known: dict[str, Any], kind: Kind) -> None:
             raise StructureError("Sizes and spacings are lengths above 0.")
         share = kind.density_of(size, spacing)
         if not LEAST_DENSITY <= share <= kind.densest:
+            better = "larger" if size >= spacing else "smaller"
             raise StructureError(
-                f"{kind.plural.capitalize()} of a size of {size:g} do not fit a spacing of "
-                f"{spacing:g}; choose a {'larger' if size >= spacing else 'smaller'} spacing."
+                f"{kind.plural.capitalize()} of a size of {_said(size, known)} do not fit a "
+                f"spacing of {_said(spacing, known)}; choose a {better} spacing."
             )
         known["density"] = share
         return
     wanted = float(known.setdefault("density", kind.usual_density))
     ratio = kind.ratio_of(min(max(wanted, LEAST_DENSITY), 0.999))
     if size is None and spacing is None:
-        spacing = known.get("width", DEFAULT_WIDTH) / kind.periods
+        spacing = known.get("width", _usual_width(known)) / kind.periods
         if "depth" in known and "width" not in known:
             # Only the height was said: elements are as high for their size as is usual.
             spacing = known["depth"] / (kind.depth_in_sizes * ratio + kind.depth_in_spacings)
@@ -218,3 +249,35 @@ def _agree(known: dict[str, Any], kind: Kind) -> None:
         known["size"] = size
         # Three values that do not agree: what is seen of density and size is more certain.
         known["spacing"] = size / ratio
+
+
+def _overridden(
+    given: dict[str, Any], known: dict[str, Any], kind: Kind, layers: float | None
+) -> tuple[str, ...]:
+    """Say which stated values the others leave no room for."""
+    made = list(given.get("overridden") or ())
+    said, kept = given.get("spacing"), known["spacing"]
+    if not kept > 0:
+        return tuple(made)  # refused with the other values
+    if kind.spacing_name and said is not None and abs(said / kept - 1) > 0.02:
+        made.append(
+            f"{kind.spacing_name} {_said(said, known)}: {_said(kept, known)} goes with "
+            f"{100 * known['density']:.3g} % solid and a {kind.size_name} of "
+            f"{_said(known['size'], known)}"
+        )
+    if layers is not None and "width" in known:
+        there = known["width"] / kept
+        if abs(there / layers - 1) > 0.02:
+            made.append(f"{layers:g} periods: {there:.3g} are in a width of "
+                        f"{_said(known['width'], known)}")  # fmt: skip
+    return tuple(made)
+
+
+def _said(length: float, known: dict[str, Any]) -> str:
+    return readable_length(length, unit=str(known.get("unit", "nm")))
+
+
+def _usual_width(known: dict[str, Any]) -> float:
+    """Return the side of a block of which no length is known, in the unit that was given."""
+    metres = in_metres(str(known.get("unit", "nm")))
+    return DEFAULT_WIDTH if metres is None else DEFAULT_WIDTH * 1e-9 / metres

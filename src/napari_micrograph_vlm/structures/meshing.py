@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "check_target", "mesh_of", "need_trimesh", "save_mesh", "surface_of"]
 
 FORMATS = (".stl", ".obj")
+VOLUME_WITHIN = 0.005
+"""Relative difference of the volumes of surface and voxels at which the search ends."""
+_ROUNDS = 6
+_FARTHEST = 1.0
+"""In voxels; the surface is shifted no farther."""
 _NEAR = 1e-3
 """In voxels; a vertex closer to a voxel's centre than this would make needles."""
 
@@ -60,9 +65,10 @@ def check_target(path: Path) -> None:
 
 
 def surface_of(structure: Structure) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the closed surface in voxels.
+    """Return the closed surface in voxels; it encloses the volume of the solid voxels.
 
-    What reaches the sides of the block is closed by flat faces there.
+    What reaches the sides of the block is closed by flat faces there. Marching cubes cut corners,
+    so that the level is searched at which the volume within the surface is the wanted one.
 
     Returns
     -------
@@ -76,10 +82,50 @@ def surface_of(structure: Structure) -> tuple[NDArray[np.float32], NDArray[np.in
     StructureError
         If nothing of it is solid.
     """
+    depth = np.pad(structure.inside / np.float32(structure.voxel), 1, constant_values=-0.5)
+    wanted = structure.density * structure.inside.size
+    if not wanted:
+        raise StructureError("Nothing of the structure is solid; choose a higher density.")
+    low, high, shift = -_FARTHEST, _FARTHEST, 0.0
+    last: tuple[float, float] | None = None
+    best: tuple[float, NDArray[np.float32], NDArray[np.int32]] | None = None
+    for _ in range(_ROUNDS):
+        found = _surface(depth, shift, structure.inside.shape)
+        if found is None:  # all of it was cut away
+            low = max(low, shift)
+            shift = (low + high) / 2
+            continue
+        volume, area = _volume_and_area(*found)
+        away = volume / wanted - 1
+        if best is None or abs(away) < best[0]:
+            best = (abs(away), *found)
+        if abs(away) < VOLUME_WITHIN:
+            break
+        if away > 0:
+            high = min(high, shift)
+        else:
+            low = max(low, shift)
+        # The volume grows by about the area, or as it did from the last surface to this one;
+        # between what is known where that leads too far.
+        growth = area
+        if last is not None and (volume - last[1]) * (shift - last[0]) > 0:
+            growth = (volume - last[1]) / (shift - last[0])
+        last = shift, volume
+        shift -= (volume - wanted) / growth
+        if not low < shift < high:
+            shift = (low + high) / 2
+    assert best is not None
+    return best[1], best[2]
+
+
+def _surface(
+    inside: NDArray[np.float32], shift: float, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]] | None:
+    """Return the surface of what is deeper than minus ``shift`` voxels, closed at the sides."""
     from skimage.measure import marching_cubes
 
-    depth = np.pad(structure.inside / np.float32(structure.voxel), 1, constant_values=-0.5)
-    for axis, count in enumerate(structure.inside.shape):
+    depth = inside + np.float32(shift)
+    for axis, count in enumerate(shape):
         # How deep a voxel lies below the nearest side; half a voxel outside it is empty.
         place = np.arange(count + 2, dtype=np.float32)
         wall = np.minimum(place, count + 1 - place) - np.float32(0.5)
@@ -87,13 +133,23 @@ def surface_of(structure: Structure) -> tuple[NDArray[np.float32], NDArray[np.in
         form[axis] = -1
         np.minimum(depth, wall.reshape(form), out=depth)
     if not (depth > 0).any():
-        raise StructureError("Nothing of the structure is solid; choose a higher density.")
+        return None
     near = np.abs(depth) < _NEAR
     depth[near] = np.where(depth[near] > 0, _NEAR, -_NEAR)
     vertices, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
         depth, 0.0, gradient_direction="ascent"
     )
     return (vertices - 1).astype(np.float32), faces.astype(np.int32)
+
+
+def _volume_and_area(
+    vertices: NDArray[np.float32], faces: NDArray[np.int32]
+) -> tuple[float, float]:
+    """Return what a closed surface encloses, and how large it is."""
+    one, two, three = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
+    normals = np.cross(two - one, three - one)
+    volume = float(np.einsum("ij,ij->", one, normals)) / 6
+    return abs(volume), float(np.linalg.norm(normals, axis=1).sum()) / 2
 
 
 def mesh_of(structure: Structure) -> trimesh.Trimesh:
@@ -109,7 +165,8 @@ def mesh_of(structure: Structure) -> trimesh.Trimesh:
     rows = structure.inside.shape[1]
     x, y, z = vertices[:, 2] + 0.5, rows - (vertices[:, 1] + 0.5), vertices[:, 0] + 0.5
     points = np.stack([x, y, z], 1).astype(np.float64) * structure.voxel
-    mesh = trimesh.Trimesh(points, faces, process=True, validate=True)
+    # Not validated: that would turn closed pores inside out, as if each were a solid of its own.
+    mesh = trimesh.Trimesh(points, faces, process=True)
     if mesh.volume < 0:
         mesh.invert()
     return mesh

@@ -9,41 +9,13 @@ from typing import Any
 
 from ..results import Answer
 from .fields import StructureError, StructureFields, complete
+from .kinds import KINDS
 from .lengths_said import lengths_said
+from .numbers_said import UNIT_WORDS, plain, refuse_signs
+from .units import UNITS, unit_named
+from .words import kind_in, orientation_in
 
-__all__ = ["fields_of", "kind_in", "orientation_in", "values_of"]
-
-_WORDS: tuple[tuple[str, str], ...] = (
-    ("gyroid", r"gyroids?(?:al)?"),
-    ("schwarz d", r"schwar[tz]+\W*d\b|diamond (?:surface|minimal)|d[- ]surface"),
-    ("schwarz p", r"schwar[tz]+(?:\W*p\b)?|primitive (?:surface|minimal)|p[- ]surface"),
-    ("foam", r"(?:open[- ]cell(?:ed)? |metal )?foams?|cellular|honeycombs?"),
-    ("sponge", r"spong\w*|bicontinuous|spinodal|ligaments?|nano-?porous|aerogels?|porous"),
-    ("tips", r"tips?|cones?|conical|needles?|spikes?"),
-    ("holes", r"(?:contact |through |via )?holes?|vias?|perforat\w+|pore array"),
-    ("pillars", r"(?:nano|micro)?(?:pillars?|posts|rods? array)|columns?|pillared|mesas?|dots"),
-    ("fibres", r"(?:nano|micro)?(?:fib(?:re|er)s?|wires?|tubes?|rods?)|fibrous|filaments?|mats?\b"),
-    ("lines", r"lines?|line/space|gratings?|trench(?:es)?|fins?|comb fingers?|fingers"),
-    ("layers", r"layers?|layered|lamell(?:ae|a|ar)|laminat\w+|multilayers?|stacks?"),
-    ("spheres", r"(?:nano|micro)?(?:spheres?|particles?|beads?)|spherical|grains?|powders?|cells"
-                r"|droplets?|colloids?|balls?|crystals?|granul\w+"),
-    ("film", r"films?|coatings?|coated|nodules?|bumpy|rough surface"),
-    ("foam", r"pores?|voids?"),
-)  # fmt: skip
-"""Kinds and words for them; of two kinds in a text the one named first counts, unless the other
-is the more special: those further up."""
-_SPECIAL = frozenset(("gyroid", "schwarz d", "schwarz p"))
-
-_DIRECTIONS = (
-    ("random", r"(?:un|non-?|not )(?:oriented|aligned)|random\w*(?: orient\w+| network)?|isotropic"
-               r"|tangled|no orientation|entangled|every direction"),
-    ("in plane", r"in[- ](?:the )?plane|lying flat|flat on|stacked (?:up|upon)|in a mat"),
-    ("upright", r"upright|standing|free-?standing|perpendicular to the (?:surface|substrate|plane)"
-                r"|out[- ]of[- ]plane|along z\b|along the z"),
-    ("diagonal", r"diagonal\w*|oblique\w*|slanted"),
-    ("horizontal", r"horizontal\w*|left to right|along x\b|along the x"),
-    ("vertical", r"vertical\w*|up and down|top to bottom|along y\b|along the y"),
-)  # fmt: skip
+__all__ = ["fields_of", "kind_in", "kind_named", "orientation_in", "values_of"]
 
 _DENSITIES = (
     ("sparse", 0.08),
@@ -63,7 +35,9 @@ _FRACTION = re.compile(
 )
 _ANGLE = re.compile(r"(-?\d{1,3}(?:[.,]\d+)?)\s*(?:°|deg(?:rees?)?\b)", re.I)
 _LAYERS = re.compile(
-    r"\b(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)\s+(?:\w+\s+){0,2}?"
+    r"(?<![\w.,^])(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)\s+"
+    # "200 nm lines" are not 200 of them.
+    rf"(?!{UNIT_WORDS}\b|%|°|per\b|deg)(?:\w+\s+){{0,2}}?"
     r"(?:layers|lamellae|lines|periods|unit cells|cells)\b",
     re.I,
 )
@@ -119,12 +93,14 @@ def values_of(text: str) -> dict[str, Any]:
     found = _json_in(text)
     if found is not None:
         return _checked(found)
+    text = plain(text)
     kind = kind_in(text)
     if kind is None:
         raise StructureError(
             "The text names no structure that can be built; name one, such as a gyroid, fibres, "
             "spheres, a foam, layers or pillars."
         )
+    refuse_signs(text)
     said: dict[str, Any] = {"kind": kind, "density": _density(text)}
     said |= lengths_said(text, kind)
     said["orientation"] = orientation_in(text)
@@ -144,41 +120,6 @@ def values_of(text: str) -> dict[str, Any]:
     if kind == "fibres" and not directed and _ALIGNED.search(text):
         said["orientation"] = "horizontal"
     return {name: value for name, value in said.items() if value is not None}
-
-
-def kind_in(text: str) -> str | None:
-    """Return the kind of structure that a text names; None where it names none."""
-    low = text.lower()
-    found = []
-    for rank, (kind, words) in enumerate(_WORDS):
-        if match := re.search(rf"(?<!\w)(?:{words})(?!\w)", low):
-            if kind in _SPECIAL:
-                return kind
-            found.append((match.start(), rank, kind))
-    if not found:
-        return None
-    kinds = {kind for _, _, kind in found}
-    # "A porous sponge of ligaments", "pillars in an array of holes": the first; but a network,
-    # film or stack that is made of something is that something's.
-    if "foam" in kinds and re.search(r"foam|open[- ]cell|honeycomb", low):
-        return "foam"
-    if kinds & {"pillars", "tips", "holes"}:
-        found = [one for one in found if one[2] not in ("film", "layers", "spheres", "lines")]
-    if kinds & {"fibres", "spheres"}:
-        found = [one for one in found if one[2] != "film"] or found
-    return min(found)[2]
-
-
-def orientation_in(text: str) -> str | None:
-    """Return the direction that a text names; None where it names none."""
-    low = text.lower()
-    found = [
-        (match.start(), name)
-        for name, words in _DIRECTIONS
-        if (match := re.search(rf"(?<!\w)(?:{words})(?!\w)", low))
-    ]
-    named = [one for one in found if one[1] != "random"]
-    return min(named or found)[1] if found else None
 
 
 def _density(text: str) -> float | None:
@@ -206,7 +147,7 @@ def _density(text: str) -> float | None:
     if best is not None:
         return best[1]
     for word, share in _DENSITIES:
-        if re.search(rf"\b{word}(?:ly)?\b", text, re.I):
+        if re.search(rf"(?<!not )\b{word}(?:ly)?\b", text, re.I):
             return share
     return None
 
@@ -236,14 +177,32 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, str):
                 raise StructureError(f"“{name}” is {value!r}; it has to be a word.")
             made[name] = value
-    kind = made.get("kind")
-    if kind is not None:
-        made["kind"] = kind_in(kind) or kind
+    if "kind" in made:
+        made["kind"] = kind_named(made["kind"])
+    if "unit" in made:
+        made["unit"] = _unit(made["unit"])
     for name in _NUMBERS_OF:
         value = given.get(name)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise StructureError(f"“{name}” is {value!r}; it has to be a number.")
-        made[name] = float(value)
+        try:
+            made[name] = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            made[name] = float("inf")
     return made
+
+
+def _unit(said: str) -> str:
+    unit = unit_named(said)
+    if unit is None:
+        raise StructureError(
+            f"“{said}” is no unit of a structure; give lengths in {', '.join(UNITS)} or pixel."
+        )
+    return unit
+
+
+def kind_named(said: str) -> str:
+    """Return the kind that a name stands for, ``"schwarz d"`` of ``"Schwarz diamond"``."""
+    return said if said in KINDS else kind_in(said) or said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from threading import Event
@@ -55,6 +54,7 @@ class StructureHandler(Handler):
         self.view = view
         self.fields = fields_of(FIRST)
         self.structure: Structure | None = None
+        self._words = ""
         self._kinds: dict[Job, _Kind] = {}
         self.choice = ModelChoice(view.models, view, self.preferences)
         for signal, callback in (
@@ -73,6 +73,8 @@ class StructureHandler(Handler):
     def describe(self) -> None:
         """Ask the model what the chosen region shows, and fill in the form."""
         self.view.messages.clear()
+        # Shapes are drawn and read in two dimensions.
+        self.viewer.dims.ndisplay = 2
         with self.telling():
             plan = self.binding.plan()
             chosen, models = self.preferences(), self.models
@@ -101,11 +103,16 @@ class StructureHandler(Handler):
     def read(self, text: str) -> None:
         """Fill in the form from a description in words."""
         self.view.messages.clear()
+        self._words = text
         if not text.strip():
             return
         with self.telling():
             self.fields = fields_of(text)
             self._show_fields()
+            if self.fields.overridden:
+                self.view.messages.inform(
+                    f"Said, but not kept: {'; '.join(self.fields.overridden)}."
+                )
 
     def change(self, name: str) -> None:
         """Take a field that the user changed; what belongs to it follows."""
@@ -115,7 +122,7 @@ class StructureHandler(Handler):
             # Going from kind to kind, lengths stay what they are; the density is as usual.
             if name == "kind":
                 kept = {key: getattr(self.fields, key) for key in ("size", "width", "unit")}
-                self.fields = replace(complete(kind=value, **kept), said=self.fields.said)
+                self.fields = complete(kind=value, **kept)
             else:
                 self.fields = self.fields.with_values(**{name: value})
         self._show_fields()
@@ -123,6 +130,12 @@ class StructureHandler(Handler):
     def build(self) -> None:
         """Build what the form says, and show it."""
         self.view.messages.clear()
+        if self.view.words.text() != self._words:
+            # Words that were written and not yet confirmed.
+            before = self.fields
+            self.read(self.view.words.text())
+            if self.fields is before and self.view.words.text().strip():
+                return  # why is said already
         fields = self.fields
         as_volume = value_of(self.view.shown_as) == "volume"
 
@@ -183,6 +196,8 @@ class StructureHandler(Handler):
             return
         if kind is _Kind.DESCRIPTION:
             self.fields = outcome.value
+            self._words = ""
+            self.view.words.clear()
             self._show_fields()
         elif kind is _Kind.STRUCTURE:
             self._take(*outcome.value)
@@ -202,6 +217,12 @@ class StructureHandler(Handler):
             f"Built: {made.fields}. {100 * made.density:.1f} % solid in "
             f"{depth} × {rows} × {columns} voxels."
         )
+        fields = made.fields
+        if fields.of_kind.spacing_name and fields.spacing > fields.width:
+            self.view.messages.inform(
+                f"The {fields.of_kind.spacing_name} is larger than the block, so only a part of it "
+                "is seen; choose a wider block to see more."
+            )
 
     def _take_picture(self, made: Structure, picture: Picture) -> None:
         with self.telling():

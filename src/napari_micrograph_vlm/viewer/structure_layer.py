@@ -92,7 +92,9 @@ def layer_of(
     }
     if as_volume:
         return Image(
-            np.ascontiguousarray(structure.volume[::-1]).astype(np.uint8),
+            np.ascontiguousarray(structure.volume[::-1]).astype(
+                np.float32
+            ),  # whole numbers are drawn black
             colormap="gray",
             rendering="iso",
             iso_threshold=0.5,
@@ -116,7 +118,8 @@ def layer_of(
 def add_picture(viewer: Any, structure: Structure, picture: Picture) -> Image:
     """Show a picture of a structure as an image layer beside all else."""
     viewer = unwrapped(viewer)
-    placed = _placed(structure, viewer, size=picture.pixel_size)
+    chosen = viewer.layers.selection.active
+    placed = _placed(structure, viewer, size=picture.pixel_size, beside_all=True)
     layer = Image(
         picture.image,
         name=f"picture: {structure.fields.of_kind.plural}",
@@ -126,17 +129,26 @@ def add_picture(viewer: Any, structure: Structure, picture: Picture) -> Image:
         metadata={"source": "picture of a structure"},
     )
     viewer.layers.append(layer)
+    if chosen is not None:
+        # The micrograph stays the one that is asked about.
+        viewer.layers.selection.active = chosen
     return layer
 
 
-def _placed(structure: Structure, viewer: Any, size: float | None = None) -> dict[str, Any]:
-    """Return scale, units and place of a block to the right of all that is shown."""
+def _placed(
+    structure: Structure, viewer: Any, size: float | None = None, *, beside_all: bool = False
+) -> dict[str, Any]:
+    """Return scale, units and place of a block to the right of all that is shown.
+
+    ``beside_all``: of structures, too; else the one there was is at the same place.
+    """
     step = structure.voxel if size is None else size
     unit = _unit(structure.fields.unit, viewer)
     depth, _, width = structure.sides
     y = x = step / 2
     shown = [layer for layer in viewer.layers if layer.ndim >= 2 and layer.visible]
-    shown = [one for one in shown if METADATA_KEY not in one.metadata]
+    if not beside_all:
+        shown = [one for one in shown if METADATA_KEY not in one.metadata]
     extents = [np.asarray(one.extent.world, float)[:, -2:] * _factor(one, unit) for one in shown]
     extents = [one for one in extents if np.isfinite(one).all()]
     if extents:
