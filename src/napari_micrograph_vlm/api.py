@@ -166,8 +166,8 @@ def ask(
         ``answer.citations``. A model that takes instructions is told their captions and marks
         what it has from them.
     send_captions : bool
-        Whether those captions may go to a server that the model is behind; without it the
-        figures only stand beside its answer.
+        Whether those captions may go to a server that the model is behind, for this question
+        alone; without it the figures only stand beside its answer.
 
     Returns
     -------

@@ -31,7 +31,9 @@ class Citation:
     folder : str
         The folder that holds ``figures.jsonl`` and ``images/``.
     score : float
-        How well it fits, 0 to 1: the mean of the parts below that there are.
+        How well it fits, 0 to 1: ``image_score`` (no less than 0) or ``text_score`` where only one
+        of them is known, else 0.75 of the first and 0.25 of the second unless other shares were
+        asked for.
     image_score : float
         How alike the pictures are, -1 to 1; NaN where no region was given.
     text_score : float

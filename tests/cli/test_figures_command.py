@@ -62,8 +62,23 @@ def test_ctrl_c_keeps_what_was_looked_at(run, tmp_path, monkeypatch):
     code, _, err = run("figures", "index", "figures")
     assert (code, "the same command goes on" in err) == (130, True)
     assert len(FigureIndex.load(tmp_path / "figures")) == 2
+    assert "not complete" in run("figures", "search", "figures", "gold")[2]
     code, out, _ = run("figures", "index", "figures")
     assert "2 looked at, 2 known before" in out
+    assert "not complete" not in run("figures", "search", "figures", "gold")[2]
+
+
+def test_a_list_that_is_gone_is_one_sentence_and_the_index_stays(run, tmp_path):
+    folder = make_figures(tmp_path / "figures")
+    assert run("figures", "index", "figures", "--out", "index")[0] == 0
+    kept = (tmp_path / "index" / "index.json").read_bytes()
+    (folder / "figures.jsonl").unlink()
+    code, out, err = run("figures", "index", "figures", "--out", "index")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert (tmp_path / "index" / "index.json").read_bytes() == kept
+    (tmp_path / "bare").mkdir()
+    assert run("figures", "index", "bare", "--out", "index")[0] == 2
+    assert len(FigureIndex.load(tmp_path / "index")) == 4
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def test_a_question_named_like_a_column_gets_a_column_of_its_own():
     assert frame["class (2) (2)"][0] == "odder"
 
 
+def test_a_question_named_figures_keeps_its_answers():
+    plain = finding(said=(Said("figures", "three", 0.9),))
+    assert list(frame_of([plain])["figures"]) == ["three"]
+    cites = finding("b", said=(Said("figures", "two", 0.9, figures=("[1] Figure 1",)),))
+    table = frame_of([plain, cites])
+    assert list(table["figures (2)"]) == ["three", "two"]
+    assert list(table["figures"]) == ["", "[1] Figure 1"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_a_table_reads_back_the_same(tmp_path, suffix):
     many = [

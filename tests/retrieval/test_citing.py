@@ -1,6 +1,7 @@
 """Answers that cite: what a model is told, what is made of it, and where it is kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,7 +110,28 @@ def test_captions_leave_only_with_consent(index, monkeypatch):
     answer = CitingModel(model, index, send=True).ask(question())
     assert "ligaments" in model.questions[-1].text
     assert answer.citations[0].used
+    # One yes is for one question, not for what is asked later.
+    assert "ligaments" not in asked_of(model, CitingModel(model, index, send=False))
+    assert "ligaments" not in asked_of(model, CitingModel(model, index))
+    pixels = pixels_of(0)
+    ask(pixels, "What is this?", model=model, cite=index, send_captions=True)
+    assert "ligaments" in model.questions[-1].text
+    ask(pixels, "What is this?", model=model, cite=index)
+    assert "ligaments" not in model.questions[-1].text
+    # What the user agreed to in the window is for the figures of that index only.
+    CAPTIONS.grant(Remote.client.address, answer.citations[0].folder)
+    assert "ligaments" in asked_of(model, CitingModel(model, known=answer.citations))
+    assert "ligaments" not in asked_of(model, CitingModel(model, index))
+    others = [replace(one, folder="/other") for one in answer.citations]
+    assert "ligaments" not in asked_of(model, CitingModel(model, known=others))
+    refused = CitingModel(model, known=answer.citations, send=False)
+    assert "ligaments" not in asked_of(model, refused)
     CAPTIONS.clear()
+
+
+def asked_of(model, citing):
+    citing.ask(question())
+    return model.questions[-1].text
 
 
 def test_the_public_function_cites_from_a_folder(index, tmp_path):

@@ -116,7 +116,7 @@ def test_an_update_looks_only_at_what_is_new_or_changed(folder):
     write_figures(folder, [replace(figures[0], caption="Silver now."), *figures[1:]])
     change = index.update()
     assert (change.added, change.kept, change.gone) == (1, 2, 2)
-    assert change.skipped == (f"The picture {folder / 'images' / '1.png'} is missing.",)
+    assert change.skipped == (f"There is no picture images/1.png in {folder}.",)
     assert found(index, text="silver") == ["f0"]  # a new caption needs no new look
     fresh = FigureIndex.build(folder, model)
     assert told(index, region(3), count=9) == told(fresh, region(3), count=9)
@@ -134,11 +134,58 @@ def test_a_stopped_update_keeps_what_it_saw_and_goes_on(folder, tmp_path):
     assert told(again, region(1), count=4) == told(whole, region(1), count=4)
 
 
-def test_a_picture_deleted_after_indexing_is_passed_over(folder):
+def test_an_index_goes_on_whatever_way_its_folder_is_named(folder, tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path / "work")
+    index = FigureIndex.empty(FakeModel())
+    assert index.update("../figures").added == 4
+    index.save("../work/../index")
+    again = FigureIndex.load("../index", FakeModel())
+    for name in ("../figures", "../work/../figures", folder, tmp_path / "link"):
+        assert (again.update(name).kept, again.folders) == (4, [str(folder)])
+
+
+def test_an_update_that_fails_leaves_the_index_as_it_was(folder, tmp_path):
+    index = FigureIndex.build(folder, FakeModel())
+    before = told(index, region(1))
+    with pytest.raises(SourceError, match=r"no figures\.jsonl"):
+        index.update(tmp_path / "nowhere")
+    assert index.complete
+    index.save(tmp_path / "index")
+    assert told(FigureIndex.load(tmp_path / "index", FakeModel()), region(1)) == before
+
+
+def test_an_index_knows_whether_it_is_complete(folder, tmp_path):
+    stop, index = Event(), FigureIndex.empty(FakeModel())
+    with pytest.raises(Cancelled):
+        index.update(folder, on_figure=lambda *_: stop.set(), cancel=stop)
+    index.save(tmp_path)
+    again = FigureIndex.load(tmp_path, FakeModel())
+    assert (again.complete, len(again)) == (False, 1)
+    again.update()
+    again.save(tmp_path)
+    assert FigureIndex.load(tmp_path, FakeModel()).complete
+
+
+@pytest.mark.parametrize("name", ["\0.png", "x" * 400, "images/\0/../1.png"])
+def test_names_that_no_file_can_have_are_skipped(folder, name):
+    figures = read_figures(folder)
+    write_figures(folder, [*figures, replace(figures[0], id="odd", image=name)])
+    index = FigureIndex.empty(FakeModel())
+    change = index.update(folder)
+    assert (change.added, len(change.skipped)) == (4, 1)
+    assert "is no name of a picture" in change.skipped[0]
+    index.entries[0] = replace(index.entries[0], figure=replace(figures[0], image=name))
+    assert found(index, region(0), count=4)[-1] == "f0"  # as one whose picture is gone
+
+
+def test_a_figure_whose_picture_was_deleted_comes_after_all_others(folder):
     index = FigureIndex.build(folder, FakeModel())
     (folder / "images" / "2.png").unlink()
     assert "f2" not in found(index, region(2), count=3)
-    assert len(index.similar(region(2), count=3)) == 3
+    assert [one.number for one in index.similar(region(2), count=3)] == [1, 2, 3]
+    assert found(index, region(2), count=4)[-1] == "f2"
 
 
 def test_bad_figures_are_skipped_with_a_sentence_each(folder):
@@ -165,6 +212,13 @@ def test_a_damaged_index_says_what_to_do(folder, tmp_path):
     (tmp_path / "index.json").write_text(json.dumps(whole))
     with pytest.raises(SourceError, match=r"damaged \(.*do not fit.*--again"):
         FigureIndex.load(tmp_path)
+    FigureIndex.build(folder, FakeModel()).save(tmp_path)
+    whole = json.loads((tmp_path / "index.json").read_text())
+    for part in ({"stamp": [float("inf"), 1]}, {"boxes": [[0, 0, float("inf"), 1]]}):
+        figures = [{**whole["figures"][0], **part}, *whole["figures"][1:]]
+        (tmp_path / "index.json").write_text(json.dumps({**whole, "figures": figures}))
+        with pytest.raises(SourceError, match=r"damaged \(.*infinity"):
+            FigureIndex.load(tmp_path)
     next(tmp_path.glob("rows-*")).write_bytes(b"\x80\x04pickle")
     with pytest.raises(SourceError, match="damaged"):
         FigureIndex.load(tmp_path)
@@ -194,6 +248,18 @@ def test_indexes_are_remembered_until_they_are_gone(folder, tmp_path):
     assert remembered.remembered(kept) == [folder / "index"]
     kept.write_text("{broken")
     assert remembered.remembered(kept) == []
+
+
+def test_the_chosen_index_is_kept_until_it_is_gone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(remembered, "_file", lambda: tmp_path / "kept" / "indexes.json")
+    assert remembered.chosen() == ""
+    FigureIndex.build(folder, FakeModel()).save(folder / "index")
+    remembered.keep_chosen(str(folder / "index"))
+    assert remembered.chosen() == str(folder / "index")
+    folder.rename(tmp_path / "elsewhere")
+    assert remembered.chosen() == ""
+    remembered.keep_chosen("")
+    assert remembered.chosen() == ""
 
 
 def test_the_student_looks_and_reads(folder):

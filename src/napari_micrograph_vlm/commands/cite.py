@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,6 +127,8 @@ def search(
     from ..retrieval.index import FigureIndex
 
     kept: FigureIndex = FigureIndex.load(index, device=device)
+    if not kept.complete:
+        print("This index is not complete; `figures index` goes on with it.", file=sys.stderr)
     regions = None
     if image is not None:
         from ..cli import parse_region

@@ -70,21 +70,24 @@ class CaptionsNeeded(ConsentNeeded):
 
 
 class Consents:
-    """The addresses that the user has agreed to; forgotten when the process ends."""
+    """The addresses that the user has agreed to; forgotten when the process ends.
+
+    Where consent is for one thing only, ``what`` names it: agreed to for one is not for another.
+    """
 
     def __init__(self) -> None:
-        self._granted: set[str] = set()
+        self._granted: set[tuple[str, str]] = set()
         self._lock = Lock()
 
-    def grant(self, address: Address) -> None:
-        """Note that pixels may go there."""
+    def grant(self, address: Address, what: str = "") -> None:
+        """Note that it may go there."""
         with self._lock:
-            self._granted.add(address.base)
+            self._granted.add((address.base, what))
 
-    def granted(self, address: Address) -> bool:
-        """Whether pixels may go there."""
+    def granted(self, address: Address, what: str = "") -> bool:
+        """Whether it may go there."""
         with self._lock:
-            return address.base in self._granted
+            return (address.base, what) in self._granted
 
     def clear(self) -> None:
         """Forget all; what is loaded already stays usable."""
@@ -96,4 +99,4 @@ CONSENTS = Consents()
 """What was agreed to in this process."""
 
 CAPTIONS = Consents()
-"""Where captions of figures may go, too."""
+"""Where captions may go, too, by folder of figures: what was agreed to in the window."""

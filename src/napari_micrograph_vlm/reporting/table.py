@@ -134,7 +134,9 @@ def _row(
         row[asked[said.question]] = said.text
         row[asked[said.question] + SURE] = said.confidence
     row[WARNINGS] = " ".join(found.warnings)
-    row[FIGURES] = "; ".join(dict.fromkeys(line for said in found.said for line in said.figures))
+    figures = dict.fromkeys(line for said in found.said for line in said.figures)
+    if figures:  # else the name may be that of a question
+        row[FIGURES] = "; ".join(figures)
     if (sizes := found.sizes) is not None:
         measured = (
             sizes.what, sizes.count, sizes.coverage, sizes.area, sizes.diameter, sizes.length,

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from ..models.remote.address import Address
 
-__all__ = ["COUNT", "CitingModel", "address_of", "index_of", "takes_sources", "told_sources"]
+__all__ = [
+    "COUNT",
+    "CitingModel",
+    "address_of",
+    "agreed",
+    "index_of",
+    "takes_sources",
+    "told_sources",
+]
 
 COUNT = 3
 """Figures beside an answer."""
@@ -52,9 +60,10 @@ class CitingModel(WrappedModel):
         Figures at most.
     known : sequence of Citation, optional
         Used instead of the index: to ask again with the same sources.
-    send : bool
-        Whether captions may go to the server that the model is behind. It holds for this address
-        until the process ends. Without it the figures only stand beside the answer.
+    send : bool or None
+        Whether captions may go to the server that the model is behind; it holds for this object
+        alone. Without it the figures only stand beside the answer. None: only those of ``known``,
+        and only where the user agreed in the window that captions of their folders go there.
     """
 
     def __init__(
@@ -64,7 +73,7 @@ class CitingModel(WrappedModel):
         *,
         count: int = COUNT,
         known: Sequence[Citation] = (),
-        send: bool = False,
+        send: bool | None = None,
     ) -> None:
         name, revision = model.name, model.revision
         if index is not None:
@@ -72,9 +81,7 @@ class CitingModel(WrappedModel):
             revision = f"{revision} with figures {index.digest}"
         super().__init__(model, name=name, revision=revision)
         self.index, self.count, self.known = index, count, tuple(known)
-        address = address_of(model)
-        if send and address is not None:
-            CAPTIONS.grant(address)
+        self._send = send
 
     def ask(
         self,
@@ -103,7 +110,7 @@ class CitingModel(WrappedModel):
         found = list(self.known)
         if self.index is not None and text and question.regions:
             found = self.index.similar(question.regions, text, self.count, cancel=cancel)
-        tells = bool(found) and takes_sources(self.model) and self._may_send()
+        tells = bool(found) and takes_sources(self.model) and self._may_send(found)
         given = replace(question, text=f"{text}\n\n{told_sources(found)}") if tells else question
         said = self.model.ask(
             given,
@@ -123,15 +130,19 @@ class CitingModel(WrappedModel):
         self, question: Question, answers: Sequence[str], cancel: Event | None = None
     ) -> NDArray[np.float64]:
         """Return how likely given answers are, with the known sources: log-likelihoods, (L,)."""
-        if self.known and takes_sources(self.model) and self._may_send():
+        if self.known and takes_sources(self.model) and self._may_send(self.known):
             text = f"{question.text.strip()}\n\n{told_sources(self.known)}"
             question = replace(question, text=text)
         found: NDArray[np.float64] = self.model.score(question, answers, cancel)  # type: ignore[attr-defined]
         return found
 
-    def _may_send(self) -> bool:
+    def _may_send(self, citations: Sequence[Citation]) -> bool:
         address = address_of(self.model)
-        return address is None or CAPTIONS.granted(address)
+        if address is None:
+            return True
+        if self._send is None:
+            return self.index is None and agreed(address, citations)
+        return self._send
 
 
 def takes_sources(model: Model) -> bool:
@@ -163,6 +174,11 @@ def address_of(model: Model) -> Address | None:
     client = getattr(model, "client", None)
     found: Address | None = getattr(client, "address", None)
     return found
+
+
+def agreed(address: Address, citations: Sequence[Citation]) -> bool:
+    """Whether the user agreed in the window that captions of all these figures go to a server."""
+    return all(CAPTIONS.granted(address, one.folder) for one in citations)
 
 
 def index_of(cite: FigureIndex | str | PathLike[str], device: str = "auto") -> FigureIndex:

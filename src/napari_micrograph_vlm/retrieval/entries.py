@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.papers.figure import PaperFigure, read_figures
+from ..datasets.papers.subjects import picture_file
 from ..errors import SourceError
-from .views import picture_of
 
 __all__ = ["Change", "Entry", "listed"]
 
@@ -99,7 +99,7 @@ def listed(folder: Path, skipped: list[str]) -> Iterator[Entry]:
             continue
         seen.add(figure.id)
         try:
-            facts = picture_of(figure, folder).stat()
+            facts = picture_file(folder, figure).stat()
         except SourceError as error:
             skipped.append(str(error))
             continue

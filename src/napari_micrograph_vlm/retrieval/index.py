@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from ..regions import Region
 from .embedding import Rows, eyes, look, read
 from .entries import Change, Entry, listed
 from .ranking import IMAGE_SHARE, Ranking, check_extra
-from .storing import Stored, read_index, write_index
+from .storing import Stored, index_folder, read_index, real, write_index
 from .views import views_of
 
 if TYPE_CHECKING:
@@ -41,12 +43,18 @@ class FigureIndex:
         The figures that were looked at.
     made_by, revision : str
         Name of the model that looked, and what identifies its weights.
+    complete : bool
+        Whether the last update came to its end; False: figures may be missing.
+    place : Path or None
+        The folder that it was read from; None: it was made anew.
     """
 
     def __init__(self, stored: Stored, model: Sees | None = None, device: str = "auto") -> None:
         self.folders = list(stored.folders)
         self.entries = list(stored.entries)
         self.made_by, self.revision = stored.model, stored.revision
+        self.complete = stored.complete
+        self.place: Path | None = None
         self._asked_as, self._device = stored.asked_as, device
         self._rows: Rows = dict(stored.rows)
         self._ranking: Ranking | None = None
@@ -142,6 +150,7 @@ class FigureIndex:
             If another model made it.
         """
         made = cls(read_index(Path(place)), device=device)
+        made.place = index_folder(Path(place))
         if model is not None:
             made.use(_loaded(model, device))
         return made
@@ -157,7 +166,13 @@ class FigureIndex:
         write_index(
             Path(place),
             Stored(
-                self.made_by, self.revision, self._asked_as, self.folders, self.entries, self._rows
+                self.made_by,
+                self.revision,
+                self._asked_as,
+                self.folders,
+                self.entries,
+                self._rows,
+                self.complete,
             ),
         )
 
@@ -209,11 +224,12 @@ class FigureIndex:
         Cancelled
             If ``cancel`` was set.
         """
-        if folders is not None:
-            given = [folders] if isinstance(folders, (str, PathLike)) else list(folders)
-            self.folders = list(dict.fromkeys(str(Path(f).absolute()) for f in given))
+        given = [folders] if isinstance(folders, (str, PathLike)) else folders
+        places = self.folders if given is None else list(dict.fromkeys(map(real, given)))
         skipped: list[str] = []
-        wanted = [each for folder in self.folders for each in listed(Path(folder), skipped)]
+        wanted = [each for folder in places for each in listed(Path(folder), skipped)]
+        # Only now: where a folder holds no figures, the index stays as it was.
+        self.folders, self.complete = places, False
         known = {entry.key: (entry, rows) for entry, rows in self._pieces()}
         kept = [(each, known.get(each.key)) for each in wanted]
         gone = len(known) - sum(found is not None for _, found in kept)
@@ -240,6 +256,7 @@ class FigureIndex:
                 if on_some is not None and added % every == 0:
                     self._put(pieces)
                     on_some()
+            self.complete = True
         finally:
             self._put(pieces)
         return Change(added, before, gone, tuple(skipped))
@@ -263,7 +280,7 @@ class FigureIndex:
             What captions are searched for. Without a region it is also compared with the
             pictures themselves where the model has a way to.
         count : int
-            Figures at most; those whose picture is gone are passed over.
+            Figures at most; those whose picture is gone only where there are too few others.
         share : float
             Say of the region where both are given, 0 to 1.
         cancel : threading.Event, optional
@@ -288,24 +305,26 @@ class FigureIndex:
         # Beside a region, the pictures are compared already.
         told = None if regions else read(self._seeing(), text)
         found: list[Citation] = []
+        lost: list[Citation] = []
         places = [box for entry in self.entries for box in entry.boxes]
         for one in ranking.best(query, text, told, count + len(self._missing()), share):
             entry = self.entries[one.entry]
             box = None if one.row < 0 else places[one.row]
             numbers = (one.score, one.image, one.text)
-            made = Citation(len(found) + 1, entry.figure, entry.folder, *numbers, box)
-            if made.image.is_file():
-                found.append(made)
+            made = Citation(0, entry.figure, entry.folder, *numbers, box)
+            (found if isfile(made.image) else lost).append(made)
             if len(found) == count:
                 break
-        return found
+        # Label, paper and page still tell where a figure is, without its picture.
+        both = [*found, *lost][:count]
+        return [replace(one, number=number) for number, one in enumerate(both, 1)]
 
     def _missing(self) -> list[int]:
         """Return the figures whose picture is gone."""
         return [
             i
             for i, each in enumerate(self.entries)
-            if not (Path(each.folder) / each.figure.image).is_file()
+            if not isfile(Path(each.folder) / each.figure.image)
         ]
 
     def _seeing(self) -> Sees:

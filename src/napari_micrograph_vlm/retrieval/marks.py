@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..citations import Citation, Part
 from ..results import Answer, Word
-from .mark_places import END, groups_of
+from .mark_places import END, groups_of, strangers_of
 from .support import repeats, supports
 
 __all__ = ["Marked", "checked_marks", "marked"]
@@ -26,7 +26,7 @@ class Marked:
     parts : tuple of Part
         All of the text, cut where its origin changes.
     removed : tuple of str
-        One sentence for each mark that was taken out.
+        One sentence for each mark that was taken out, and each number that is no source's.
     pieces : tuple of (int, int, int)
         What was left of the text: start and end before, start now.
     """
@@ -54,7 +54,8 @@ def checked_marks(text: str, captions: Sequence[str], question: str = "") -> Mar
 
     A mark stands for the sentence before it, from the mark before on. It stays where the caption
     supports that (see :func:`.support.supports`). A sentence without a mark that repeats a caption
-    word for word is from there, too.
+    word for word is from there, too. A number in brackets that no source has is left alone, since
+    it may be a direction in a crystal; where it can hardly be one, that is told.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def checked_marks(text: str, captions: Sequence[str], question: str = "") -> Mar
 
     def put(start: int, stop: int, written: str | None = None) -> None:
         nonlocal length
-        if written is None and not length:  # a mark stood first
+        if written is None and start and not length:  # a mark stood first
             start += len(text[start:stop]) - len(text[start:stop].lstrip())
         piece = text[start:stop] if written is None else written
         if written is None and piece:
@@ -100,6 +101,10 @@ def checked_marks(text: str, captions: Sequence[str], question: str = "") -> Mar
         spans.append((begun, length, kept))
         at = group.stop
     put(at, len(text))
+    removed += [
+        f"The number [{number}] in the answer is no source's: there are {len(captions)}."
+        for number in strangers_of(text, len(captions))
+    ]
     whole = "".join(out)
     parts = tuple(_parts(whole, spans, captions, question))
     return Marked(whole, parts, tuple(dict.fromkeys(removed)), tuple(pieces))

@@ -12,7 +12,7 @@ from ..errors import SourceError
 from ..whole_files import write_whole
 from .storing import FILE
 
-__all__ = ["remember", "remembered"]
+__all__ = ["chosen", "keep_chosen", "remember", "remembered"]
 
 _MOST = 12
 
@@ -33,6 +33,27 @@ def remember(folder: Path, file: Path | None = None) -> None:
     with suppress(OSError, SourceError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(list(names)[:_MOST]))
+
+
+def chosen() -> str:
+    """Return the folder of the index that was chosen last; empty: none, or it is gone."""
+    with suppress(OSError, ValueError):
+        kept = json.loads(_chosen_file().read_text(encoding="utf-8"))
+        if isinstance(kept, str) and kept and (Path(kept) / FILE).is_file():
+            return kept
+    return ""
+
+
+def keep_chosen(folder: str) -> None:
+    """Keep what is chosen, to be chosen again when the window opens; empty: none."""
+    file = _chosen_file()
+    with suppress(OSError, SourceError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(str(Path(folder).absolute()) if folder else ""))
+
+
+def _chosen_file() -> Path:
+    return _file().with_name("figure-index-chosen.json")
 
 
 def _file() -> Path:

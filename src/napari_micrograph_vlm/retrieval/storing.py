@@ -18,7 +18,7 @@ from ..whole_files import file_error, write_whole
 from .embedding import Rows
 from .entries import Entry
 
-__all__ = ["DEFAULT", "FILE", "Stored", "index_folder", "read_index", "write_index"]
+__all__ = ["DEFAULT", "FILE", "Stored", "index_folder", "read_index", "real", "write_index"]
 
 FILE = "index.json"
 """Names the file of numbers, so an index is the old one or the new one, never half of each."""
@@ -45,6 +45,8 @@ class Stored:
         The figures, in the order of their rows.
     rows : dict of str to (n, F) float32 arrays
         One row a part of a figure.
+    complete : bool
+        Whether all figures of the folders were looked at.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Stored:
     folders: Sequence[str]
     entries: Sequence[Entry]
     rows: Rows
+    complete: bool = True
 
 
 def index_folder(place: Path) -> Path:
@@ -96,6 +99,7 @@ def write_index(folder: Path, stored: Stored) -> None:
         "model": stored.model,
         "revision": stored.revision,
         "asked_as": stored.asked_as,
+        "complete": stored.complete,
         "rows": numbers,
         "folders": [{"path": one, "from_here": _from(folder, one)} for one in known],
         "figures": [{**e.to_dict(), "folder": known.index(e.folder)} for e in stored.entries],
@@ -143,8 +147,19 @@ def read_index(place: Path) -> Stored:
             folders,
             entries,
             {name: block.astype(np.float32) for name, block in rows.items()},
+            bool(whole.get("complete", True)),
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
         if isinstance(error, SourceError) and "newer" in str(error):
             raise
         raise SourceError(
@@ -153,10 +168,15 @@ def read_index(place: Path) -> Stored:
         ) from None
 
 
+def real(place: str | os.PathLike[str]) -> str:
+    """Return a folder by the one name that an index knows it by: absolute, without ``..``."""
+    return os.path.realpath(place)
+
+
 def _from(folder: Path, other: str) -> str:
     """Return the way from the index to a folder; empty on another drive."""
     try:
-        return Path(os.path.relpath(other, folder.absolute())).as_posix()
+        return Path(os.path.relpath(other, real(folder))).as_posix()
     except ValueError:
         return ""
 
@@ -164,5 +184,5 @@ def _from(folder: Path, other: str) -> str:
 def _found(folder: Path, kept: dict[str, Any]) -> str:
     """Return where a folder of figures is now: moved along with the index, or where it was."""
     beside = kept["from_here"]
-    moved = os.path.normpath(folder.absolute() / beside) if beside else ""
-    return moved if moved and Path(moved).is_dir() else str(kept["path"])
+    moved = real(Path(real(folder)) / beside) if beside else ""
+    return moved if moved and Path(moved).is_dir() else real(str(kept["path"]))

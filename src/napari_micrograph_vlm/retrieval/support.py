@@ -7,9 +7,8 @@ uses the caption's words in another sense, and stops one that says the same in o
 from __future__ import annotations
 
 import re
-from math import isclose
 
-from ..measuring.stated import sizes_in
+from .stated_numbers import numbers_in, numbers_stand
 from .words import COMMON, content_words, negated_words
 
 __all__ = ["COVERED", "repeats", "supports"]
@@ -20,8 +19,6 @@ COVERED = 0.5
 _RUN = 6
 """Words in a row that are no coincidence."""
 
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w]*\])")
-_UNIT = re.compile(r"\s*(%|°\s?C|[kM]?V\b|K\b|[GM]?Pa\b|[hs]\b|min\b|days?\b|wt|at\.)")
 _JOINED = 5
 """Letters by which one word may be part of another: porous, nanoporous."""
 
@@ -48,10 +45,10 @@ def supports(caption: str, claim: str, question: str = "") -> bool:
         question, every number with its unit, and negates none of them otherwise than the claim.
     """
     words = [word for word in content_words(claim) if not _NUMERIC.search(word)]
-    numbers = _numbers(claim)
+    numbers = numbers_in(claim)
     if not words and not numbers:
         return False
-    if not _numbers_stand(claim, caption):
+    if not numbers_stand(claim, caption):
         return False
     there = set(content_words(caption))
     shared = [word for word in words if _among(word, there)]
@@ -74,35 +71,6 @@ def repeats(caption: str, text: str) -> bool:
         if telling >= _RUN // 2 and f" {' '.join(part)} " in f" {source} ":
             return True
     return False
-
-
-def _numbers(text: str) -> list[tuple[float, str]]:
-    """Return numbers with the unit right behind them, lengths aside."""
-    taken = [(size.start, size.stop) for size in sizes_in(text)]
-    found = []
-    for number in _NUMBER.finditer(text):
-        if any(start <= number.start() < stop for start, stop in taken):
-            continue
-        unit = _UNIT.match(text, number.end())
-        found.append((float(number.group()), unit.group(1).replace(" ", "") if unit else ""))
-    return found + [(size.smallest, "size") for size in sizes_in(text)]
-
-
-def _numbers_stand(claim: str, caption: str) -> bool:
-    """Return whether every number of a claim stands in a caption, lengths in any unit."""
-    there = _numbers(caption)
-    ends = [end for size in sizes_in(caption) for end in (size.smallest, size.largest)]
-    for value, unit in _numbers(claim):
-        if unit == "size":
-            continue
-        if not any(isclose(value, v) and unit in (u, "") for v, u in there if u != "size"):
-            return False
-    return all(
-        any(isclose(end, known, rel_tol=1e-3) for known in ends)
-        for size in sizes_in(claim)
-        for end in (size.smallest, size.largest)
-        if 0 < end < float("inf")
-    )
 
 
 def _among(word: str, words: set[str]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.papers.figure import PaperFigure
+from ..datasets.papers.subjects import picture_file
 from ..errors import MicrographError, RegionError, SourceError, one_line
 from ..regions import Cutout, Region
 
@@ -69,7 +70,7 @@ def views_of(figure: PaperFigure, folder: Path) -> list[View]:
     """
     from ..datasets.teacher.pictures import read_grey_or_colour
 
-    path = picture_of(figure, folder)
+    path = picture_file(folder, figure)
     try:
         pixels = np.asarray(read_grey_or_colour(path))
     except MicrographError:
@@ -81,22 +82,6 @@ def views_of(figure: PaperFigure, folder: Path) -> list[View]:
     if not found:
         raise SourceError(f"{path} shows nothing: every pixel is alike.")
     return found
-
-
-def picture_of(figure: PaperFigure, folder: Path) -> Path:
-    """Return the file of a figure's picture.
-
-    Raises
-    ------
-    SourceError
-        If there is none, or the name leads out of the folder.
-    """
-    path = folder / figure.image
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise SourceError(f"The picture {figure.image} lies outside {folder}, so it is not read.")
-    if not path.is_file():
-        raise SourceError(f"The picture {path} is missing.")
-    return path
 
 
 def _cut(pixels: np.ndarray, boxes: list[Box | None], name: str) -> Iterator[View]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,17 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
 from ..citations import Citation
+from ..errors import SourceError
 from ..widgets.citations_bar import Shown
 from .citations_layer import figure_layer, open_figure, read_picture
-from .consent import Asking
+from .citations_work import brought_up_to_date, cited, index_name, made
 from .handler_connections import Connections
-from .handler_jobs import Outcome, Pool, Report, sentence_of
+from .handler_jobs import Job, Outcome, Pool, Report, Work, sentence_of
 from .panel_jobs import PanelJobs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from ..models.base import Model
-    from ..regions import Region
     from ..results import Answer
     from ..retrieval.index import FigureIndex
     from ..widgets.ask_view import AskView
@@ -54,12 +53,13 @@ class CitationsHandler(QObject):
         self._shown: tuple[Citation, ...] = ()
         self._indexes: dict[str, FigureIndex] = {}
         self.folder = ""
+        self._updating: Job | None = None
         self.jobs = PanelJobs()
         self.connections = Connections()
         self.connections.add(view.cite.chosen, self.choose)
         self.connections.add(view.cite.browsed, self._browse)
         self.connections.add(view.citations.figure_chosen, self.open)
-        self._offer()
+        self._restore()
 
     def close(self, *, deleted: bool = False) -> None:
         """Stop every job and let go of the view; ``deleted``: Qt is deleting it."""
@@ -67,21 +67,52 @@ class CitationsHandler(QObject):
         self.connections.close(deleted=deleted)
 
     def choose(self, folder: str) -> None:
-        """Compare further questions with the figures of an index; empty: with none."""
+        """Compare further questions with the figures of an index; empty: with none.
+
+        The index is brought up to date meanwhile, or made whole where that was stopped.
+        """
+        from ..retrieval.remembered import keep_chosen
+
+        self.jobs.stop(self._updating)
         self.folder = folder
+        keep_chosen(folder)
         self._offer()
+        if folder:
+            self._update(Path(folder))
+
+    def _restore(self) -> None:
+        """Choose again what was chosen when the window was last open."""
+        from ..retrieval.remembered import chosen
+
+        self.folder = chosen()
+        self._offer()
+        if self.folder:
+            self._update(Path(self.folder))
 
     def index(self) -> Callable[[], FigureIndex] | None:
-        """Return what reads the chosen index, to be called in a worker; None: none is chosen."""
+        """Return what reads the chosen index, to be called in a worker; None: there is none."""
+        from ..retrieval.storing import FILE
+
         folder = self.folder
         if not folder:
+            return None
+        if not (Path(folder) / FILE).is_file():
+            self._view.messages.warn(
+                f"The index {index_name(folder)} is no longer there; choose it again. "
+                "The answer comes without figures."
+            )
             return None
 
         def read() -> FigureIndex:
             from ..retrieval.index import FigureIndex
-            from ..retrieval.storing import FILE
 
-            key = f"{folder}|{(Path(folder) / FILE).stat().st_mtime_ns}"
+            try:
+                changed = (Path(folder) / FILE).stat().st_mtime_ns
+            except OSError:  # it went while the question was on its way
+                raise SourceError(
+                    f"The index {index_name(folder)} is no longer there; choose it again."
+                ) from None
+            key = f"{folder}|{changed}"
             if key not in self._indexes:
                 made = FigureIndex.load(folder)
                 self._indexes = {key: made}  # one at a time: they may be large
@@ -134,7 +165,7 @@ class CitationsHandler(QObject):
         folders = [str(one) for one in remembered()]
         if self.folder and self.folder not in folders:
             folders.insert(0, self.folder)
-        self._view.cite.show_choice([(one, _name(one)) for one in folders], self.folder)
+        self._view.cite.show_choice([(one, index_name(one)) for one in folders], self.folder)
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(
@@ -145,102 +176,86 @@ class CitationsHandler(QObject):
 
     def take(self, place: Path) -> None:
         """Use the index in a folder, or offer to make one."""
-        from ..datasets.papers.figure import read_figures
-        from ..errors import MicrographError
-        from ..retrieval.ranking import check_extra
-        from ..retrieval.storing import DEFAULT, index_folder
 
-        try:
+        def work(_report: Any, _cancel: Event) -> Path | int:
+            from ..datasets.papers.figure import read_figures
+            from ..errors import MicrographError
+            from ..retrieval.ranking import check_extra
+            from ..retrieval.storing import index_folder
+
             check_extra()
             try:
-                found = index_folder(place)
+                return index_folder(place)
             except MicrographError:
-                count = len(read_figures(place))
-                self._view.messages.ask(
-                    f"{place.name} holds {count} figures and no index yet. Make one now? It takes "
-                    "about half a second a figure; you can go on asking meanwhile.",
-                    "Make it",
-                    "Not now",
-                    lambda yes: self._make(place, place / DEFAULT) if yes else None,
-                )
-                return
-        except Exception as error:
-            self._view.messages.warn(sentence_of(error))
-            return
-        self._use(found)
-
-    def _use(self, folder: Path) -> None:
-        from ..retrieval.remembered import remember
-
-        remember(folder)
-        self.choose(str(folder))
-
-    def _make(self, place: Path, folder: Path) -> None:
-        def work(report: Any, cancel: Event) -> Any:
-            from ..retrieval.index import FigureIndex
-
-            made = FigureIndex.empty()
-            try:
-                change = made.update(
-                    place,
-                    on_figure=lambda *count: report(Report.COUNT, count),
-                    cancel=cancel,
-                )
-            finally:
-                if made.entries:
-                    made.save(folder)
-            return change
+                return len(read_figures(place))
 
         def ended(outcome: Outcome) -> None:
-            if outcome.value is None or not (folder / "index.json").is_file():
-                skipped = getattr(outcome.value, "skipped", ())
+            if isinstance(outcome.value, Path):
+                self._use(outcome.value)
+            elif outcome.value is None:
+                self._view.messages.warn(outcome.error)
+            else:
+                self._view.messages.ask(
+                    f"{place.name} holds {outcome.value} figures and no index yet. Make one now? "
+                    "It takes about half a second a figure; you can go on asking meanwhile.",
+                    "Make it",
+                    "Not now",
+                    lambda yes: self._make(place) if yes else None,
+                )
+
+        self.jobs.start(work, ended)
+
+    def _use(self, folder: Path, *, update: bool = True) -> None:
+        from ..retrieval.remembered import keep_chosen, remember
+
+        remember(folder)
+        if update:
+            self.choose(str(folder))
+        else:
+            self.folder = str(folder)
+            keep_chosen(self.folder)
+            self._offer()
+
+    def _make(self, place: Path) -> None:
+        from ..retrieval.storing import DEFAULT, FILE
+
+        folder = place / DEFAULT
+
+        def ended(outcome: Outcome) -> None:
+            if outcome.value is None or not (folder / FILE).is_file():
+                skipped = () if outcome.value is None else outcome.value.skipped
                 why = outcome.error or "".join(skipped[:1])
                 self._view.messages.warn(why or "No index was made: the figures show nothing.")
                 return
-            self._use(folder)
+            self._use(folder, update=False)
             change = outcome.value
             left = f" {len(change.skipped)} were left out." if change.skipped else ""
             self._view.messages.inform(f"The index of {change.added} figures is ready.{left}")
 
+        self._start(lambda report, cancel: made(place, folder, report, cancel), ended)
+
+    def _update(self, folder: Path) -> None:
+        def ended(outcome: Outcome) -> None:
+            change = outcome.value
+            if change is None and not outcome.stopped:
+                self._view.messages.warn(outcome.error)
+            elif change is not None and (change.added or change.gone):
+                self._view.messages.inform(
+                    f"The index is up to date: {change.added} figures were looked at, "
+                    f"{change.gone} are no longer there."
+                )
+
+        self._updating = self._start(
+            lambda report, cancel: brought_up_to_date(folder, report, cancel), ended
+        )
+
+    def _start(self, work: Work, ended: Callable[[Outcome], None]) -> Job:
         def reported(kind: Report, value: Any) -> None:
             if kind is Report.COUNT:
                 done, total = value
                 self._view.messages.inform(f"Looking at figures: {done} of {total}.")
 
-        self.jobs.start(work, ended, reported, Pool.MODELS)
-
-
-def cited(
-    model: Model,
-    index: FigureIndex,
-    question: tuple[str, Sequence[Region]],
-    report: Callable[[Report, Any], None],
-    cancel: Event,
-) -> Model:
-    """Look figures up and return the model as one that knows them (in a worker).
-
-    A user is asked before captions leave for a server; without consent the figures only stand
-    beside the answer.
-    """
-    from ..models.consent import CAPTIONS, CaptionsNeeded
-    from ..retrieval.citing import CitingModel, address_of, takes_sources
-
-    report(Report.STAGE, "Looking up similar figures…")
-    text, regions = question
-    inner = getattr(model, "model", model)
-    for one in (model, inner):
-        if (one.name, one.revision) == (index.made_by, index.revision):
-            index.use(one)
-            break
-    found = index.similar(regions, text, cancel=cancel)
-    address = address_of(model)
-    if found and address is not None and takes_sources(model) and not CAPTIONS.granted(address):
-        asking = Asking(CaptionsNeeded(address, model.name))
-        report(Report.CONSENT, asking)
-        asking.wait(cancel)
-        if asking.agreed:
-            CAPTIONS.grant(address)
-    return CitingModel(model, known=found)
+        return self.jobs.start(work, ended, reported, Pool.MODELS)
 
 
 def _shown(one: Citation) -> Shown:
@@ -260,9 +275,3 @@ def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     picture = Image.fromarray(pixels)
     picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
     return np.asarray(picture)
-
-
-def _name(folder: str) -> str:
-    """Return a short name of an index: that of the folder of its figures."""
-    path = Path(folder)
-    return path.parent.name if path.name == "index" else path.name

@@ -24,7 +24,7 @@ _GAP = 0.04
 
 
 def read_picture(citation: Citation) -> NDArray[np.uint8]:
-    """Read a figure, or the part of it that is most alike, at its full size.
+    """Read the whole picture of a figure at its full size.
 
     Returns
     -------
@@ -37,10 +37,10 @@ def read_picture(citation: Citation) -> NDArray[np.uint8]:
     """
     from pathlib import Path
 
+    from ..datasets.papers.subjects import picture_file
     from ..datasets.teacher.pictures import read_grey_or_colour
-    from ..retrieval.views import picture_of
 
-    path = picture_of(citation.figure, Path(citation.folder))
+    path = picture_file(Path(citation.folder), citation.figure)
     return np.asarray(read_grey_or_colour(path))
 
 
