@@ -62,6 +62,8 @@ def make_world(seed):
     false = [
         f"The material is {other['material']}.",
         f"It was {made} at {heat + rng.randrange(10, 90)} °C.",
+        f"The {thing} are {size} nm wide on average.",
+        f"It was {made} at -{heat} °C.",
         f"The {other['thing']} are broken at their ends.",
         f"The treatment {other['effect']}.",
         f"The {thing} grew because the {made} {material} took up oxygen.",
@@ -169,6 +171,8 @@ class LyingTeacher:
     def of(self, world, answer):
         if self.rng.random() >= self.lies:
             return answer
+        if "µm" in answer and self.rng.random() < 0.5:
+            return answer.replace("µm", "nm")
         number = re.match(r"\d+", answer)
         return answer.replace(number[0], str(int(number[0]) + 13)) if number else "brass"
 

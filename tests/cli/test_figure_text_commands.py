@@ -37,7 +37,7 @@ def test_from_captions_to_conversations(run, figures, server, tmp_path):
     code, out, err = run("data", "refine", folder, "--server", server.url, "--questions", 3)
     assert code == 0, err
     assert "3 figures and panels are done" in out
-    assert "Statements kept of those written" in out
+    assert "3 figures in this run. Kept of what was answered" in out
     assert "Dropped, and why:" in out
     assert "tokens read" in out
     assert "3 pictures go to 127.0.0.1" in err
@@ -93,7 +93,7 @@ def test_another_model_of_the_server_checks(run, figures, server):
         (["refine", "EMPTY", "--model", "x"], "holds no figures.jsonl"),
         (["refine", "FIGURES", "--model", "/no/model"], "/no/model"),
         (["refine", "FIGURES", "--server", "https://8.8.8.8/v1"], "add --yes"),
-        (["review", "FIGURES"], "holds no refined.jsonl"),
+        (["review", "FIGURES"], "FOLDER --server ADDRESS`, or with --model"),
         (["chat", "FIGURES", "--output", "OUT"], "holds no refined.jsonl"),
         (["chat", "FIGURES", "--output", "OUT", "--captions", "often"], "'often' is none of"),
         (["chat", "FIGURES", "--output", "OUT", "--kind", "poem"], "'poem' is none of"),
@@ -129,3 +129,29 @@ def test_ctrl_c_keeps_what_is_done(figures, server):
     assert child.returncode == 130, err
     assert "run the same" in err
     assert 1 <= len(read_refined(folder)) < 3
+
+
+def test_a_sheet_never_takes_the_place_of_other_files(run, figures, server):
+    folder, _ = figures
+    run("data", "refine", folder, "--server", server.url, "--limit", 1, "--questions", 0)
+    before = (folder / "figures.jsonl").read_bytes()
+    code, out, err = run("data", "review", folder, "--output", folder / "figures.jsonl")
+    assert (code, out) == (2, "")
+    assert "ends in .html" in err
+    assert (folder / "figures.jsonl").read_bytes() == before
+    assert run("data", "review", folder, "--output", folder / "mine.HTM")[0] == 0
+
+
+def test_verdicts_that_moved_on_are_counted(run, figures, server, tmp_path):
+    folder, _ = figures
+    run("data", "refine", folder, "--server", server.url, "--limit", 1, "--questions", 0)
+    one = Review(folder).texts[0]
+    Review(folder).say(one.id, "accepted")
+    saved = tmp_path / "verdicts.json"
+    entry = {"id": one.id, "verdict": "rejected", "asked": one.asked, "said": one.said}
+    entry["known"] = [["open", one.asked, one.said]]
+    saved.write_text(json.dumps({"verdicts": [entry]}))
+    code, _, err = run("data", "review", folder, "--verdicts", saved)
+    assert code == 0
+    assert "1 are not taken" in err
+    assert Review(folder).text(one.id).verdict == "accepted"

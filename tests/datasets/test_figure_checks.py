@@ -55,6 +55,13 @@ CAPTION = (
         ("The films were annealed at 1300 °C.", "measured value"),
         ("The pores are 5 to 12 nm wide.", "measured value"),
         ("The porosity is 40 %.", "measured value"),
+        ("The pores are 5 to 10 µm wide.", "measured value"),
+        ("The scale bar is 2 nm long.", "measured value"),
+        ("The scale bar is 2000 nm long.", ""),
+        ("It was annealed for 30 minutes.", ""),
+        ("It was annealed for 0.5 s.", "measured value"),
+        ("It was annealed at -1200 °C.", "measured value"),
+        ("It was annealed at minus 1200 °C.", "measured value"),
         ("TiO2 covers the film.", "formula"),
         ("As shown in (b), the film is flat.", "paper"),
         ("Figure 2 shows a film.", "paper"),
@@ -65,6 +72,24 @@ def test_letters_alone_tell_some_faults(statement, fault):
     found = plain_fault(statement, CAPTION)
     assert bool(found) == bool(fault)
     assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("caption", "same", "others"),
+    [
+        ("Pores, 200 × 300 nm.", ("200 nm", "0.3 µm", "200 × 300 nm"), ("200 µm", "300 nm²")),
+        ("At -20 to 40 °C.", ("-20 °C", "40 °C", "minus 20 °C"), ("20 °C", "-40 °C")),
+        ("Loads of 5, 10 and 20 wt%.", ("5 wt%", "10 %", "20 wt.%"), ("20 vol%", "20 nm")),
+        ("A stress of 1.2 GPa.", ("1200 MPa", "1.2 gigapascals"), ("1.2 MPa", "1.2 kV")),
+        ("Taken at 500× and 10 kV.", ("500 times", "10 kV"), ("10 V", "10 keV")),
+        ("An area of 5 µm².", ("5 µm²", "5 µm^2"), ("5 µm", "5 nm²")),
+    ],
+)
+def test_a_measured_value_has_its_unit_and_its_sign(caption, same, others):
+    for value in same:
+        assert plain_fault(f"It was {value} there.", caption) == "", value
+    for value in others:
+        assert plain_fault(f"It was {value} there.", caption), value
 
 
 def test_a_true_sentence_of_the_caption_has_no_fault():
@@ -122,6 +147,9 @@ def test_a_quotation_must_be_the_captions_own_and_about_the_statement(words, sta
     [
         ("At the left", "In the left part", True),
         ("Yes", "No", False),
+        ("about 5 nm wide", "about 5 µm wide", False),
+        ("about 5 µm wide", "about 5000 nm wide", True),
+        ("It was held at -20 °C", "It was held at 20 °C", False),
         ("Pores formed during freeze drying of the aerogel", "During freeze drying pores formed in it", True),  # noqa: E501
         ("It was sintered at 900 °C for two hours", "It was sintered at 800 °C for two hours", False),  # noqa: E501
         ("Because the treatment opens the pores of the film", "It does not open the pores of the treated film", False),  # noqa: E501

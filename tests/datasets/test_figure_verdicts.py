@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -14,6 +17,7 @@ from napari_micrograph_vlm.datasets.papers.figure import read_figures, write_fig
 from napari_micrograph_vlm.datasets.papers.refine import refine
 from napari_micrograph_vlm.datasets.papers.review import Review
 from napari_micrograph_vlm.datasets.papers.review_sheet import draw_sample, write_review_sheet
+from napari_micrograph_vlm.datasets.papers.subjects import subject_of
 from napari_micrograph_vlm.datasets.papers.to_chat import chat_examples, chosen_texts
 from napari_micrograph_vlm.errors import SourceError
 
@@ -97,8 +101,8 @@ def test_verdicts_of_a_sheet_are_taken_over(folder, tmp_path):
             for one in texts[:3]]  # fmt: skip
     gone = {"id": "gone", "verdict": "accepted", "asked": "", "said": "x"}
     saved.write_text(json.dumps({"folder": "figures", "verdicts": [*said, gone]}))
-    assert review.take(saved) == (3, 1)
-    assert review.take(saved) == (0, 1)
+    assert review.take(saved) == (3, 1, 0)
+    assert review.take(saved) == (0, 1, 0)
     assert [one.verdict for one in Review(folder).texts[:4]] == ["rejected"] * 3 + ["open"]
     for bad in ("no json", "[]", '{"verdicts": [{"id": "x"}]}', '{"verdicts": 5}'):
         saved.write_text(bad)
@@ -193,3 +197,152 @@ def test_papers_are_never_in_two_splits_and_the_dataset_opens(folder, tmp_path):
         rows = read_chat(output, split)
         assert all(split_of(row["group"]) == split for row in rows)
         assert all(isinstance(row["images"][0], Image.Image) for row in rows)
+
+
+def test_texts_about_another_caption_or_picture_are_named_and_left_out(folder):
+    figures = read_figures(folder)
+    first, second = (Review(folder).texts[i] for i in (0, -1))
+    write_figures(folder, [replace(figures[0], caption="Polymers, as received."), *figures[1:]])
+    # As large as before, and another picture.
+    Image.new("L", (64, 48), 9).save(folder / second.figure.image)
+    review = Review(folder)
+    assert review.text(first.id) is None
+    assert review.text(second.id) is None
+    assert [line.split(":")[0] for line in review.broken] == ["f0", "f3"]
+    assert all("run `data refine` again" in line for line in review.broken)
+
+
+def asked_again(folder, **change):
+    """Add a record of the first figure with other texts."""
+    file = folder / "refined.jsonl"
+    record = {**json.loads(file.read_text().splitlines()[0]), **change}
+    record["texts"] = [{**record["texts"][0], "id": "f" * 16, "said": "Written anew."}]
+    with file.open("a") as opened:
+        opened.write(json.dumps(record) + "\n")
+
+
+def test_a_persons_own_words_outlive_that_the_teacher_is_asked_again(folder):
+    review = Review(folder)
+    mine, taken, other = review.texts[:3]
+    review.say(mine.id, "open", said="My own words.")
+    review.say(taken.id, "accepted")
+    asked_again(folder)
+    again = Review(folder)
+    assert again.text(mine.id).said == "My own words."
+    assert again.text(taken.id).verdict == "accepted"
+    assert again.text("f" * 16).verdict == "open"
+    assert again.text(other.id) is None
+
+
+def test_words_for_another_caption_are_named_and_its_verdicts_do_not_count(folder):
+    review = Review(folder)
+    one = review.texts[0]
+    review.say(one.id, "accepted", said="My own words.")
+    figures = read_figures(folder)
+    write_figures(folder, [replace(figures[0], caption="Polymers, as received."), *figures[1:]])
+    file = folder / "refined.jsonl"
+    record = json.loads(file.read_text().splitlines()[0])
+    record["digest"] = subject_of(folder, read_figures(folder)[0]).digest
+    with file.open("a") as opened:
+        opened.write(json.dumps(record) + "\n")
+    again = Review(folder)
+    assert (again.text(one.id).verdict, again.text(one.id).said) == ("open", one.said)
+    assert any("“My own words.” was accepted for another caption" in line for line in again.broken)
+
+
+def test_two_at_the_same_folder_do_not_overhear_each_other(folder):
+    key = Review(folder).texts[0].id
+    here, there = Review(folder), Review(folder)
+    here.say(key, "accepted")
+    there.say(key, "rejected")
+    assert here.say(key, "accepted")  # as it still stands here
+    assert Review(folder).text(key).verdict == "accepted"
+    there.refresh()
+    assert there.text(key).verdict == "accepted"
+    there.file.unlink()
+    there.refresh()
+    assert there.text(key).verdict == "open"
+
+
+def test_an_older_sheet_does_not_take_newer_verdicts_back(folder, tmp_path):
+    review = Review(folder)
+    one = review.texts[0]
+    saved = tmp_path / "verdicts.json"
+
+    def save(verdict, known, about=one):
+        words = (about.asked, about.said)
+        entry = {"id": about.id, "verdict": verdict, "asked": words[0], "said": words[1]}
+        entry["known"] = [[state, *words] for state in known]
+        saved.write_text(json.dumps({"verdicts": [entry]}))
+
+    save("rejected", ["open"])
+    assert review.take(saved) == (1, 0, 0)
+    assert review.take(saved) == (0, 0, 0)
+    save("accepted", ["open", "rejected"])  # the same sheet, later
+    assert review.take(saved) == (1, 0, 0)
+    save("rejected", ["open"])  # another sheet, made before
+    assert review.take(saved) == (0, 0, 1)
+    assert Review(folder).text(one.id).verdict == "accepted"
+    saved.write_text(saved.read_text().replace("[[", "[5, ["))
+    with pytest.raises(SourceError, match="holds no verdicts"):
+        review.take(saved)
+
+
+SCRIPT = """
+const store = {};
+const element = () => new Proxy(function () {}, {
+  get: (_, name) => name === "querySelectorAll" ? () => [] : name === Symbol.toPrimitive
+    ? () => "" : element(),
+  set: () => true, apply: () => element(), construct: () => element(),
+});
+const localStorage = {getItem: key => store[key] ?? null, setItem: (key, v) => { store[key] = v; }};
+class HTMLTextAreaElement {}
+const addEventListener = () => {}, URL = element(), Blob = element();
+const document = {createElement: () => element(), querySelector: () => element(),
+  addEventListener: () => {}};
+const open = () => { const tab = {}; SHEET; return {keep, saved, state, items}; };
+const a = open(), b = open();
+a.keep(0, {verdict: "rejected"});
+b.keep(1, {verdict: "accepted"});
+const both = JSON.parse(b.saved()).verdicts;
+b.keep(0, {verdict: "accepted"});
+console.log(JSON.stringify({both, later: JSON.parse(open().saved()).verdicts}));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the sheet's script")
+def test_two_tabs_keep_what_was_said_in_both(folder, tmp_path):
+    review = Review(folder)
+    sheet = tmp_path / "review.html"
+    write_review_sheet(sheet, review, review.texts[:3])
+    script = sheet.read_text("utf-8").split("<script>")[1].split("</script>")[0]
+    file = tmp_path / "two.js"
+    file.write_text(SCRIPT.replace("SHEET", script), "utf-8")
+    done = subprocess.run(["node", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["verdict"] for one in found["both"]] == ["rejected", "accepted"]
+    one = review.texts[0]
+    words = [one.asked, one.said]
+    first = found["later"][0]
+    assert first["verdict"] == "accepted"
+    assert first["known"] == [["open", *words], ["rejected", *words]]
+    saved = tmp_path / "verdicts.json"
+    saved.write_text(json.dumps({"verdicts": found["both"]}))
+    assert review.take(saved) == (2, 0, 0)
+    saved.write_text(json.dumps({"verdicts": found["later"]}))
+    assert review.take(saved) == (1, 0, 0)
+
+
+def test_what_nobody_checked_is_asked_with_the_caption_and_says_so(tmp_path):
+    where = tmp_path / "unchecked"
+    refine(where, LyingTeacher(write_figure_folder(where, 1), lies=0), questions=1, rounds=0)
+    review = Review(where)
+    assert {one.text.support for one in review.texts} == {""}
+    for example in chat_examples(review, review.texts):
+        assert review.texts[0].caption in example.messages[0].text
+    sheet = where / "review.html"
+    write_review_sheet(sheet, review, review.texts)
+    text = sheet.read_text("utf-8")
+    assert '|| "not checked"' in text
+    assert 'mixed: "partly by the caption alone"' in text

@@ -1,13 +1,17 @@
 """Going through the texts about figures, as a person does it."""
 
+import shutil
+
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from figure_teacher import LyingTeacher, write_figure_folder
+from figure_teacher import LyingTeacher, make_world, write_figure_folder
 from napari_micrograph_vlm.datasets.papers.figure import Panel, read_figures, write_figures
 from napari_micrograph_vlm.datasets.papers.refine import refine
 from napari_micrograph_vlm.datasets.papers.review import Review
+from napari_micrograph_vlm.viewer import figure_review_folder
 from napari_micrograph_vlm.viewer.docks import FigureReviewDock
 from napari_micrograph_vlm.viewer.handler_jobs import wait_for_jobs
 
@@ -61,7 +65,8 @@ class Reader:
 
 
 @pytest.fixture
-def reader(make_napari_viewer, qtbot, monkeypatch):
+def reader(make_napari_viewer, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setattr(figure_review_folder, "_file", lambda: tmp_path / "kept" / "last.json")
     yield Reader(make_napari_viewer(show=True), qtbot, monkeypatch)
     assert wait_for_jobs(10)
 
@@ -94,6 +99,12 @@ def test_words_can_be_changed_and_are_kept_even_without_a_verdict(reader, folder
     reader.view.said.selectAll()
     reader.qtbot.keyClicks(reader.view.said, "Mine g")
     assert reader.handler.current == first  # a letter is a letter while one types
+    reader.qtbot.waitUntil(lambda: Review(folder).text(first).said == "Mine g")  # by itself
+    reader.view.said.clear()
+    reader.press("accept")
+    assert reader.view.messages.text == "The field is empty; reject it, or write the words."
+    assert Review(folder).text(first).verdict == "open"
+    reader.view.said.setPlainText("Mine g")
     reader.click(reader.view.next)
     kept = Review(folder).text(first)
     assert (kept.verdict, kept.said) == ("open", "Mine g")
@@ -151,6 +162,36 @@ def test_folders_without_texts_and_full_disks_are_told_in_a_sentence(reader, fol
     assert not reader.view.undo.isEnabled()
 
 
+def test_a_second_folder_shows_its_own_pictures_and_words_typed_meanwhile_are_kept(
+    reader, folder, tmp_path
+):
+    second = tmp_path / "second"
+    shutil.copytree(folder, second)
+    for image in (second / "images").glob("*.png"):
+        Image.linear_gradient("L").resize((64, 48)).save(image)
+    (second / "refined.jsonl").unlink()
+    worlds = {one.caption: make_world(i) for i, one in enumerate(read_figures(second))}
+    refine(second, LyingTeacher(worlds, lies=0), questions=0)
+    reader.open(folder)
+    reader.click(reader.view.layer)
+    reader.wait()
+    first, before = reader.handler.current, reader.view.picture.pixmap().toImage()
+    reader.handler.open(second)
+    reader.view.said.setPlainText("Typed while it is read")
+    reader.wait()
+    assert Review(folder).text(first).said == "Typed while it is read"
+    assert reader.view.picture.pixmap().toImage() != before
+    reader.click(reader.view.layer)
+    reader.wait()
+    own, other = (layer.data for layer in reader.viewer.layers)
+    assert (own != other).any()
+    # What was said elsewhere meanwhile is not taken back by going on.
+    key = reader.handler.current
+    Review(second).say(key, "rejected")
+    reader.click(reader.view.next)
+    assert Review(second).text(key).verdict == "rejected"
+
+
 def test_closing_the_panel_keeps_the_words_and_lets_go_of_the_keys(reader, folder):
     reader.open(folder)
     first = reader.handler.current
@@ -159,3 +200,10 @@ def test_closing_the_panel_keeps_the_words_and_lets_go_of_the_keys(reader, folde
     reader.viewer.window.remove_dock_widget(reader.dock)
     assert Review(folder).text(first).said == "Unsaved words"
     assert len(set(reader.viewer.keymap)) < len(bound)
+    again = Reader(reader.viewer, reader.qtbot, reader.patch)  # opens the same folder
+    again.wait()
+    assert again.view.said.toPlainText() == "Unsaved words"
+    again.view.said.setPlainText("Typed last")
+    again.view.deleteLater()  # as when napari's window is closed
+    again.qtbot.waitUntil(lambda: again.handler.jobs.closed)
+    assert Review(folder).text(first).said == "Typed last"

@@ -12,6 +12,7 @@ from ..errors import MicrographError, SourceError
 from . import figure_texts, fracture
 from .figures import figures
 from .progress import bar, file_errors, name_skipped, need, stoppable
+from .teacher_options import Attempts, KeyVariable, MaxTokens, PriceIn, PriceOut, Side, Timeout
 from .teaching import key_of, postfix, report, server_teacher
 
 if TYPE_CHECKING:
@@ -139,30 +140,13 @@ def teach(
     parallel: Annotated[
         int, typer.Option("--parallel", min=1, help="Pictures asked about at a time (server).")
     ] = 1,
-    side: Annotated[
-        int, typer.Option("--side", min=64, help="Longest side of what is shown, in pixels.")
-    ] = 1024,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.01, help="Seconds to wait for one answer.")
-    ] = 120.0,
-    attempts: Annotated[
-        int, typer.Option("--attempts", min=1, help="How often one question is tried.")
-    ] = 5,
-    max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="Longest answer in tokens.")
-    ] = 1200,
-    key_variable: Annotated[
-        str | None,
-        typer.Option("--key-variable", help="Environment variable that holds the server's key."),
-    ] = None,
-    price_in: Annotated[
-        float | None,
-        typer.Option("--price-in", min=0, help="Price of a million tokens read."),
-    ] = None,
-    price_out: Annotated[
-        float | None,
-        typer.Option("--price-out", min=0, help="Price of a million tokens written."),
-    ] = None,
+    side: Side = 1024,
+    timeout: Timeout = 120.0,
+    attempts: Attempts = 5,
+    max_tokens: MaxTokens = 1200,
+    key_variable: KeyVariable = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Agree that the pictures leave this network.")
     ] = False,

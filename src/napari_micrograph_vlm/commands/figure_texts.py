@@ -52,16 +52,24 @@ def review(
     from ..datasets.papers.review import Review
     from ..datasets.papers.review_sheet import draw_sample, write_review_sheet
 
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise MicrographError(f"{output} is no name of a web page; give one that ends in .html.")
     texts = Review(folder)
     skipped = list(texts.broken)
     said: dict[str, Any] = {}
     if verdicts is not None:
-        new, gone = texts.take(verdicts)
-        said = {"new": new, "gone": gone}
+        taken = texts.take(verdicts)
+        said = taken._asdict()
         if not as_json:
-            print(f"{new} verdicts are new or changed: {texts.file}")
-            if gone:
-                print(f"{gone} are about texts that are not there any more.", file=sys.stderr)
+            print(f"{taken.new} verdicts are new or changed: {texts.file}")
+            if taken.gone:
+                print(f"{taken.gone} are about texts that are not there any more.", file=sys.stderr)
+            if taken.moved:
+                print(
+                    f"{taken.moved} are not taken: other verdicts were kept since this sheet was "
+                    "written; make a new sheet to see them.",
+                    file=sys.stderr,
+                )
     if verdicts is None or sample is not None or everything:
         drawn = draw_sample(texts, None if everything else sample or 60, seed)
         if not drawn:
@@ -146,7 +154,7 @@ def chat(
     )
     skipped = list(texts.broken)
     total = len({(one.figure.id, one.panel) for one in chosen}) if together else len(chosen)
-    stopped = f"Stopped; {output} is not complete, remove it and run the same command again."
+    stopped = f"Stopped; {output} was not written, run the same command again."
     with bar(total, "conversation") as step, stoppable(stopped):
         examples = chat_examples(
             texts, chosen, captions=captions, together=together, skipped=skipped

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,8 @@ import typer
 
 from ..errors import MicrographError
 from .progress import bar, name_skipped, need, stoppable
-from .teaching import key_of, postfix, server_teacher
+from .teacher_options import Attempts, KeyVariable, MaxTokens, PriceIn, PriceOut, Side, Timeout
+from .teaching import key_of, postfix, report, server_teacher
 
 if TYPE_CHECKING:
     from ..datasets.teacher.base import Teacher
@@ -78,28 +78,13 @@ def refine(
     parallel: Annotated[
         int, typer.Option("--parallel", min=1, help="Figures asked about at a time (server).")
     ] = 1,
-    side: Annotated[
-        int, typer.Option("--side", min=64, help="Longest side of what is shown, in pixels.")
-    ] = 1024,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.01, help="Seconds to wait for one answer.")
-    ] = 120.0,
-    attempts: Annotated[
-        int, typer.Option("--attempts", min=1, help="How often one question is tried.")
-    ] = 5,
-    max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="Longest answer in tokens.")
-    ] = 1200,
-    key_variable: Annotated[
-        str | None,
-        typer.Option("--key-variable", help="Environment variable that holds the server's key."),
-    ] = None,
-    price_in: Annotated[
-        float | None, typer.Option("--price-in", min=0, help="Price of a million tokens read.")
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option("--price-out", min=0, help="Price of a million tokens written.")
-    ] = None,
+    side: Side = 1024,
+    timeout: Timeout = 120.0,
+    attempts: Attempts = 5,
+    max_tokens: MaxTokens = 1200,
+    key_variable: KeyVariable = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Agree that pictures and captions leave this network.")
     ] = False,
@@ -170,7 +155,7 @@ def refine(
                 )
         finally:
             if not as_json:
-                _report(outcome, prices)
+                report(outcome, prices, "figures")
     else:
         outcome.skipped += passed
         if not as_json:
@@ -197,24 +182,6 @@ def _on_this_computer(model: str | None, device: str, max_tokens: int) -> Teache
             "`fine-tune --merged` and name that one."
         )
     return Local(entry.path, device, max_tokens)
-
-
-def _report(outcome: Outcome, prices: Prices) -> None:
-    """Print what was kept, what was dropped and why, and the cost."""
-    if outcome.asked:
-        lost: Counter[str] = Counter()
-        for what, number in outcome.dropped.items():
-            lost[what.split(":")[0]] += number
-        print(f"{outcome.written} figures in this run. Statements kept of those written:")
-        for name, number in outcome.asked.items():
-            print(f"  {name:<12} {number - min(lost[name], number)} of {number}")
-    if outcome.dropped:
-        print("Dropped, and why:")
-        for what, number in outcome.dropped.most_common():
-            print(f"  {number:>5}  {what}")
-    name_skipped(outcome.skipped)
-    if outcome.cost.calls:
-        print(f"This run: {outcome.cost.text(prices)}.")
 
 
 def _as_dict(outcome: Outcome, done: int, prices: Prices) -> dict[str, Any]:

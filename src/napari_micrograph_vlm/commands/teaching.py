@@ -70,13 +70,13 @@ def key_of(variable: str | None) -> str | None:
     return key
 
 
-def report(outcome: Outcome, prices: Prices) -> None:
+def report(outcome: Outcome, prices: Prices, done: str = "pictures labelled") -> None:
     """Print what was kept, what was dropped and why, and the cost."""
     if outcome.asked:
         dropped: Counter[str] = Counter()
         for what, number in outcome.dropped.items():
             dropped[what.split(":")[0]] += number
-        print(f"{outcome.written} pictures labelled in this run. Kept of what was answered:")
+        print(f"{outcome.written} {done} in this run. Kept of what was answered:")
         for name, number in outcome.asked.items():
             lost = min(dropped[name], number)
             print(f"  {name:<16} {number - lost} of {number}")

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.papers.review import Reviewed
 from ..datasets.papers.subjects import picture_file
 from ..datasets.teacher.pictures import read_grey_or_colour
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from ..datasets.papers.review import Reviewed
+
 __all__ = ["read_figure", "show_figure"]
 
 FIGURE = "napari_micrograph_vlm_figure"
-"""Key of a layer's metadata: which figure it shows."""
+"""Key of a layer's metadata: which figure of which folder it shows."""
 
 
 def read_figure(folder: Path, one: Reviewed) -> NDArray[np.uint8]:
@@ -38,9 +39,11 @@ def read_figure(folder: Path, one: Reviewed) -> NDArray[np.uint8]:
     return np.asarray(image if one.panel is None else image.crop(one.panel.box))
 
 
-def show_figure(viewer: Viewer, pixels: NDArray[np.uint8], one: Reviewed) -> None:
+def show_figure(viewer: Viewer, pixels: NDArray[np.uint8], one: Reviewed, folder: Path) -> None:
     """Add the figure as a layer, or choose the layer that shows it already."""
-    name = f"{one.figure.id} {one.panel.letter if one.panel else ''}".strip()
+    letter = one.panel.letter if one.panel else ""
+    # Figures of two folders may have the same name.
+    name = f"{folder.resolve()}: {one.figure.id} {letter}".strip()
     for layer in viewer.layers:
         if layer.metadata.get(FIGURE) == name:
             layer.visible = True

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from ..datasets.papers.review import Review, Reviewed
-from ..datasets.papers.review_sheet import picture_of
+from ..errors import MicrographError
 from .figure_layer import read_figure, show_figure
+from .figure_review_folder import keep_folder, last_folder
 from .handler_connections import Connections
 from .handler_jobs import Job, Outcome, Pool, sentence_of
 from .keys import KeyBindings
@@ -23,6 +23,7 @@ from .panel_jobs import PanelJobs
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from ..datasets.papers.review import Review, Reviewed
     from ..widgets.figure_review import FigureReviewView
 
 __all__ = ["FigureReviewHandler"]
@@ -30,16 +31,21 @@ __all__ = ["FigureReviewHandler"]
 SIDE = 900
 """Longest side of a picture in the panel, in pixels."""
 
+PAUSE = 1000
+"""Milliseconds after the last key until changed words are on disk."""
+
 _RESTS = {
     "caption": "It rests on the caption.",
     "picture": "It rests on the picture.",
     "both": "It rests on caption and picture.",
-    "mixed": "Part of it rests on the caption, part on the picture.",
+    "mixed": "Part of it rests on the caption alone.",
 }
+_NOT_CHECKED = "It was not checked."
 _EMPTY = "No text of this folder passed the checks."
 _NONE_OPEN = "Every text is reviewed."
 _NONE_SUCH = "There is no such text."
 _LAST = "This was the last one."
+_BLANK = "The field is empty; reject it, or write the words."
 
 
 class FigureReviewHandler(QObject):
@@ -62,8 +68,12 @@ class FigureReviewHandler(QObject):
         self._shown: list[str] = []
         self._current = ""
         self._undo: list[Reviewed] = []
-        self._pictured: tuple[str, str] | None = None
+        self._words = self._typed = ("", "")
+        self._pictured: tuple[Path, str, str] | None = None
         self._picturing: Job | None = None
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE)
         self.keys = KeyBindings(viewer, view)
         self.connections = Connections()
         for signal, callback in (
@@ -76,11 +86,16 @@ class FigureReviewHandler(QObject):
             (view.accepted, partial(self.say, "accepted")),
             (view.rejected, partial(self.say, "rejected")),
             (view.filtered, self._filtered),
+            (view.typed, self._note_words),
+            (self._pause.timeout, self._keep_words_now),
             (view.closed, self.close),
         ):
             self.connections.add(signal, callback)
         view.destroyed.connect(self._view_deleted)
         self._bind_keys()
+        last = last_folder()
+        if last is not None:
+            self.open(last)
 
     @property
     def current(self) -> str:
@@ -97,9 +112,12 @@ class FigureReviewHandler(QObject):
         """
         if self.jobs.closed:
             return
-        if not deleted:
-            with self.telling():
+        self._pause.stop()
+        if deleted:  # there is nobody to tell any more
+            with suppress(MicrographError):
                 self._keep_words()
+        else:
+            self._keep_words_now()
             self.view.destroyed.disconnect(self._view_deleted)
         self.jobs.close()
         self.keys.close(deleted=deleted)
@@ -115,10 +133,11 @@ class FigureReviewHandler(QObject):
 
     def open(self, folder: Path) -> None:
         """Read a folder of figures and go to its first text that was not reviewed yet."""
-        with self.telling():
-            self._keep_words()
+        self._keep_words_now()
 
         def work(report: Any, cancel: Event) -> Review:
+            from ..datasets.papers.review import Review  # late: it takes a second
+
             return Review(folder)
 
         self.view.messages.clear()
@@ -133,19 +152,24 @@ class FigureReviewHandler(QObject):
 
     def go(self, key: str) -> None:
         """Go to a text."""
-        with self.telling():
-            self._keep_words()
+        self._keep_words_now()
         self.view.messages.clear()
         self._current = key
         self._show()
 
     def say(self, verdict: str) -> None:
         """Keep a verdict about the words as they stand, and go on."""
+        if self.review is not None:
+            self.review.refresh()
         before = self._text()
         if before is None or self.review is None:
             return
+        asked, said = self.view.words
+        if verdict == "accepted" and not (said.strip() and (asked.strip() or not before.asked)):
+            self.view.messages.warn(_BLANK)
+            return
         with self.telling():
-            self.review.say(before.id, verdict, *self.view.words)
+            self.review.say(before.id, verdict, asked, said)
             self._undo.append(before)
             self.view.allow_undo(True)
             self._go_on()
@@ -176,7 +200,7 @@ class FigureReviewHandler(QObject):
             if outcome.error:
                 self.view.messages.warn(outcome.error)
             elif outcome.value is not None:
-                show_figure(self.viewer, outcome.value, one)
+                show_figure(self.viewer, outcome.value, one, review.folder)
 
         self.jobs.start(work, ended)
 
@@ -193,11 +217,16 @@ class FigureReviewHandler(QObject):
         if outcome.value is None:
             return
         review: Review = outcome.value
+        self._keep_words_now()  # typed while the folder was read
+        if self.review is not None and self.review.file == review.file:
+            review.refresh()
         self.review = review
+        self._pictured = None
         self._undo.clear()
         self.view.allow_undo(False)
         self._current = ""
         self.view.show_folder(str(review.folder))
+        keep_folder(review.folder)
         self._arrange()
         if not self._shown and review.texts:
             self.view.filters.setCurrentIndex(self.view.filters.findData(""))
@@ -212,8 +241,7 @@ class FigureReviewHandler(QObject):
             self.view.messages.warn(f"{first}{f', and {more} more like it' if more else ''}.")
 
     def _filtered(self) -> None:
-        with self.telling():
-            self._keep_words()
+        self._keep_words_now()
         self.view.messages.clear()
         here, self._current = self._current, ""
         self._arrange()
@@ -263,9 +291,23 @@ class FigureReviewHandler(QObject):
 
     def _keep_words(self) -> None:
         """Keep words that were changed, though nothing was said of them yet."""
+        if self.review is None or self._typed == self._words:
+            return
+        # The verdict may be another one by now.
+        self.review.refresh()
         one = self._text()
-        if one is not None and self.review is not None:
-            self.review.say(one.id, one.verdict, *self.view.words)
+        if one is not None:
+            self.review.say(one.id, one.verdict, *self._typed)
+            self._words = self._typed
+
+    def _keep_words_now(self) -> None:
+        with self.telling():
+            self._keep_words()
+
+    def _note_words(self) -> None:
+        # Noted here, because the fields are gone when napari's window is closed.
+        self._typed = self.view.words
+        self._pause.start()
 
     def _show(self) -> None:
         one = self._text()
@@ -277,26 +319,30 @@ class FigureReviewHandler(QObject):
         state = "Accepted in your words" if one.verdict == "accepted" and one.is_edited else ""
         self.view.show_text(
             kind=f"{one.text.kind.capitalize()}, {number}",
-            rests=_RESTS.get(one.text.support, ""),
+            rests=_RESTS.get(one.text.support, _NOT_CHECKED),
             where=one.where,
             caption=one.caption,
             asked=one.asked if one.text.asked else None,
             said=one.said,
             state=state or one.verdict,
         )
-        if _part(one) != self._pictured:
+        self._words = self._typed = self.view.words
+        self._pause.stop()
+        if (self.review.folder, *_part(one)) != self._pictured:
             self._show_picture(one, self.review.folder)
 
     def _show_picture(self, one: Reviewed, folder: Path) -> None:
-        self._pictured = _part(one)
+        wanted = self._pictured = (folder, *_part(one))
         self.view.show_picture(b"", "Reading…")
         self.jobs.stop(self._picturing)
 
         def work(report: Any, cancel: Event) -> bytes:
+            from ..datasets.papers.review_sheet import picture_of
+
             return picture_of(folder, one, SIDE)[0]
 
         def ended(outcome: Outcome) -> None:
-            if self._pictured == _part(one) and not outcome.stopped:
+            if self._pictured == wanted and not outcome.stopped:
                 self.view.show_picture(outcome.value or b"", outcome.error)
 
         self._picturing = self.jobs.start(work, ended, pool=Pool.THUMBNAILS)

@@ -114,6 +114,8 @@ class FigureReviewView(Panel):
         Said of the words that stand in :attr:`words`.
     filtered()
         The user wants other texts; see :attr:`wanted`.
+    typed()
+        :attr:`words` are others now.
     """
 
     folder_wanted = Signal()
@@ -124,6 +126,7 @@ class FigureReviewView(Panel):
     accepted = Signal()
     rejected = Signal()
     filtered = Signal()
+    typed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,6 +171,8 @@ class FigureReviewView(Panel):
             (self.reject.clicked, self.rejected),
             (self.accept.clicked, self.accepted),
             (self.filters.activated, self.filtered),
+            (self.asked.textChanged, self.typed),
+            (self.said.textChanged, self.typed),
             (self.asked.finished, self.accepted),
             (self.said.finished, self.accepted),
         ):

@@ -63,7 +63,7 @@ class Checked:
     statement : Statement
         The same.
     support : str
-        ``"caption"``, ``"picture"`` or ``"both"``; empty where it was dropped.
+        ``"caption"``, ``"picture"`` or ``"both"``; empty where it was dropped, or nobody was asked.
     why : str
         Why it was dropped; empty where it is kept.
     """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ...errors import SourceError
+from ...errors import SourceError, one_line
 from ...whole_files import write_whole
 
 __all__ = ["FIGURES_FILE", "IMAGES", "Panel", "PaperFigure", "read_figures", "write_figures"]
@@ -101,19 +102,22 @@ class PaperFigure:
         """
         try:
             known = {field.name: row[field.name] for field in fields(cls) if field.name in row}
-            for name in ("box", "size"):
-                if known.get(name) is not None:
-                    known[name] = tuple(known[name])
+            for name in _WORDS & known.keys():
+                known[name] = _word(known[name], name)
+            if known.get("box") is not None:
+                known["box"] = _numbers(known["box"], 4, "box")
+            if "size" in known:
+                known["size"] = tuple(map(int, _numbers(known["size"], 2, "size")))
+            page = known.get("page")
+            if page is not None and (isinstance(page, bool) or not isinstance(page, int)):
+                raise TypeError("page is no whole number")
             known["panels"] = tuple(
-                Panel(str(one["letter"]), _pixels(one["box"]), str(one["caption"]))
+                Panel(_word(one["letter"], "letter"), _pixels(one["box"]), _caption(one))
                 for one in known.get("panels", ())
             )
-            figure = cls(**known)
-            if not all(isinstance(one, str) for one in (figure.id, figure.image, figure.caption)):
-                raise TypeError("not text")
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(**known)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SourceError(f"This is no figure of a paper: {error}.") from None
-        return figure
 
 
 def read_figures(folder: Path, broken: list[str] | None = None) -> list[PaperFigure]:
@@ -133,22 +137,26 @@ def read_figures(folder: Path, broken: list[str] | None = None) -> list[PaperFig
     """
     file = folder / FIGURES_FILE
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        # Not by str.splitlines: it ends a line at marks that a caption may hold.
+        lines = file.read_bytes().split(b"\n")
+    except OSError:
         raise SourceError(
             f"{folder} holds no {FIGURES_FILE}; make it with "
             "`napari-micrograph-vlm data figures PAPER.pdf --out FOLDER`."
         ) from None
     figures = []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode("utf-8-sig"))
             if not isinstance(row, dict):
                 raise SourceError("This is no figure of a paper: no JSON object.")
             figures.append(PaperFigure.from_dict(row))
-        except (ValueError, SourceError) as error:
+        except (ValueError, RecursionError, SourceError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
             if broken is not None:
-                broken.append(f"{FIGURES_FILE}, line {number}: {' '.join(str(error).split())}")
+                broken.append(f"{FIGURES_FILE}, line {number}: {why}")
     return figures
 
 
@@ -158,6 +166,28 @@ def write_figures(folder: Path, figures: Iterable[PaperFigure]) -> None:
     write_whole(folder / FIGURES_FILE, "".join(f"{row}\n" for row in rows))
 
 
+_WORDS = {"id", "image", "caption", "label", "paper", "doi", "title"}
+
+
+def _word(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
+
+
+def _caption(panel: dict[str, Any]) -> str:
+    return _word(panel["caption"], "a panel's caption")
+
+
+def _numbers(given: Sequence[Any], count: int, name: str) -> tuple[Any, ...]:
+    """Return finite numbers as they are."""
+    numbers = tuple(given)
+    good = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not good or len(numbers) != count or not all(map(isfinite, numbers)):
+        raise ValueError(f"{name} is not {count} finite numbers")
+    return numbers
+
+
 def _pixels(box: Any) -> tuple[int, int, int, int]:
-    x0, y0, x1, y1 = (int(number) for number in box)
+    x0, y0, x1, y1 = map(int, _numbers(box, 4, "a panel's box"))
     return x0, y0, x1, y1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from difflib import SequenceMatcher
 
 from ..teacher.agreement import plain_words, same_answer
+from .plain_units import Measure, in_words, measures_of, number_hits, without_measures
 
 __all__ = ["agrees", "is_quoted", "numbers_of", "plain_fault", "sentences"]
 
@@ -16,15 +16,6 @@ _PAPER = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"\([a-h](?:[-–,][a-h])?\)", re.IGNORECASE)
-_NUMBER = re.compile(
-    r"(?<![\w.])[-−+]?\d{1,3}(?:[  ,]\d{3})+(?![\d.])|(?<![\w])[-−+]?\d+(?:[.,]\d+)?"
-)
-_UNIT = re.compile(
-    r"\s*[-–]?\s*(?:%|°|[kKMGTmµμnpfc]?(?:m|A|V|W|Pa|Hz|J|N|eV|g|L|l|s|T|K|C|F|B|bar|mol|M|Ω|Å)"
-    r"(?:\b|[²³⁻/·^])|Å|wt|at\.|vol|ppm|min\b|hours?\b|h\b|days?\b|years?\b|degrees?\b|percent\b"
-    r"|(?:nano|micro|milli|centi|kilo)?met(?:er|re)s?\b|microns?\b|seconds?\b|minutes?\b"
-    r"|(?:mega|giga|kilo)?pascals?\b|times\b|fold\b|×)"
-)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9−–-]*[A-Z0-9][A-Za-z0-9]*")
 _EVERYDAY = frozenset(
     ("SEM", "TEM", "STEM", "AFM", "FIB", "EDS", "EDX", "EBSD", "XRD", "SE", "BSE", "2D", "3D")
@@ -52,37 +43,25 @@ def sentences(text: str) -> list[str]:
 def plain_fault(statement: str, caption: str) -> str:
     """Return why a statement cannot be kept, as far as the caption's letters tell; else empty.
 
-    A measured value, and a name with capitals or digits inside, must stand in the caption: what a
-    teacher reads off a picture or knows from elsewhere cannot be told from what it makes up.
+    A measured value with its unit and sign, and a name with capitals or digits inside, must stand
+    in the caption: what a teacher reads off a picture or knows from elsewhere cannot be told from
+    what it makes up.
     """
     if _PAPER.search(statement) or _LETTER.search(statement):
         return "speaks of the paper, not of what is seen"
-    there = {abs(number) for number in numbers_of(caption)}
-    for number in numbers_of(statement, measured=True):
-        if not any(abs(abs(number) - one) <= 1e-9 * max(one, 1) for one in there):
-            return "a measured value that the caption does not give"
+    there = measures_of(caption, bare=True)
+    if not all(any(value.is_like(one) for one in there) for value in measures_of(statement)):
+        return "a measured value that the caption does not give"
     known = _plain(caption)
-    for name in _NAME.findall(statement):
+    for name in _NAME.findall(without_measures(statement)):
         if name.rstrip("s") not in _EVERYDAY and _plain(name).rstrip("s") not in known:
             return "a formula or abbreviation that the caption does not give"
     return ""
 
 
-def numbers_of(text: str, *, measured: bool = False) -> list[float]:
-    """Return the numbers of a text, those with a unit alone if they are to be measured values.
-
-    A comma may be a decimal mark or one of thousands, as it stands.
-    """
-    found = []
-    text = unicodedata.normalize("NFKC", text)
-    for hit in _NUMBER.finditer(text):
-        if measured and not _UNIT.match(text, hit.end()) and not _opens_range(text, hit.end()):
-            continue
-        word = hit[0].replace("−", "-")
-        if re.fullmatch(r"[-+]?\d{1,3}(?:[  ,]\d{3})+", word):
-            word = re.sub(r"[  ,]", "", word)
-        found.append(float(word.replace(",", ".")))
-    return found
+def numbers_of(text: str) -> list[float]:
+    """Return the numbers of a text; a comma may be a decimal mark or one of thousands."""
+    return [number for _, number in number_hits(in_words(text))]
 
 
 def is_quoted(words: str, caption: str, statement: str) -> bool:
@@ -104,11 +83,14 @@ def is_quoted(words: str, caption: str, statement: str) -> bool:
 def agrees(first: str, second: str) -> bool:
     """Whether two answers say the same; of longer ones one may say more than the other.
 
-    Measured values must be equal; counts need only be near.
+    Measured values must be equal, in whatever unit; counts need only be near.
     """
-    values = [sorted(numbers_of(text, measured=True)) for text in (first, second)]
-    if all(values) and values[0] != values[1]:
-        return False
+    one_values, other_values = measures_of(first), measures_of(second)
+    if one_values and other_values:
+        if not _same_values(one_values, other_values):
+            return False
+        if same_answer(without_measures(first), without_measures(second)):
+            return True
     if same_answer(first, second):
         return True
     one, two = plain_words(first), plain_words(second)
@@ -122,12 +104,16 @@ def agrees(first: str, second: str) -> bool:
     return shared / min(len({*one}), len({*two})) >= ENOUGH
 
 
-def _opens_range(text: str, at: int) -> bool:
-    """Whether a number begins a range with a unit, such as the 5 of "5-10 nm"."""
-    rest = re.match(r"\s*(?:[-–]|to|and|±)\s*\d+(?:[.,]\d+)?", text[at:])
-    return rest is not None and _UNIT.match(text, at + rest.end()) is not None
+def _same_values(one: list[Measure], two: list[Measure]) -> bool:
+    left = list(two)
+    for value in one:
+        like = next((other for other in left if value.is_like(other)), None)
+        if like is None:
+            return False
+        left.remove(like)
+    return not left
 
 
 def _plain(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = in_words(text).casefold()
     return re.sub(r"[\s−–-]+", "", text)

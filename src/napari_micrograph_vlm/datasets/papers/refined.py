@@ -10,7 +10,15 @@ from typing import Any
 
 from ...errors import SourceError
 
-__all__ = ["KINDS", "REFINED_FILE", "FigureText", "Refined", "read_refined", "text_id"]
+__all__ = [
+    "KINDS",
+    "REFINED_FILE",
+    "FigureText",
+    "Refined",
+    "read_records",
+    "read_refined",
+    "text_id",
+]
 
 REFINED_FILE = "refined.jsonl"
 """One JSON object a line beside ``figures.jsonl``: what was written about one figure or panel."""
@@ -34,7 +42,7 @@ class FigureText:
         The text, or the answer.
     support : str
         What it rests on: ``"caption"``, ``"picture"`` or ``"both"``; ``"mixed"`` where a part of
-        it rests on the caption alone.
+        it rests on the caption alone; empty where nobody was asked (``--rounds 0``).
     """
 
     id: str
@@ -42,6 +50,11 @@ class FigureText:
     asked: str
     said: str
     support: str
+
+    @property
+    def needs_caption(self) -> bool:
+        """Whether the picture alone is not known to bear it out."""
+        return self.support not in ("picture", "both")
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,14 @@ def text_id(figure: str, panel: str, kind: str, asked: str, said: str) -> str:
 def read_refined(folder: Path, broken: list[str] | None = None) -> list[Refined]:
     """Read what was written about the figures of a folder; the last word about each counts.
 
+    Parameters and errors are those of :func:`read_records`.
+    """
+    return list({one.name: one for one in read_records(folder, broken)}.values())
+
+
+def read_records(folder: Path, broken: list[str] | None = None) -> list[Refined]:
+    """Read all that was ever written about the figures of a folder, the oldest first.
+
     Parameters
     ----------
     folder : Path
@@ -104,20 +125,18 @@ def read_refined(folder: Path, broken: list[str] | None = None) -> list[Refined]
     except OSError:
         raise SourceError(
             f"{folder} holds no {REFINED_FILE}; make it with "
-            "`napari-micrograph-vlm data refine FOLDER`."
+            "`napari-micrograph-vlm data refine FOLDER --server ADDRESS`, or with --model MODEL."
         ) from None
-    found: dict[str, Refined] = {}
+    found: list[Refined] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            one = _refined(json.loads(line))
+            found.append(_refined(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if broken is not None:
                 broken.append(f"{REFINED_FILE}, line {number}: no record of texts")
-            continue
-        found[one.name] = one
-    return list(found.values())
+    return found
 
 
 def to_record(texts: tuple[FigureText, ...]) -> list[dict[str, str]]:

@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import SourceError
 from ..labelled import append_line, cut_torn_line
 from .figure import Panel, PaperFigure, read_figures
-from .refined import FigureText, read_refined
-from .verdicts import VERDICTS, VERDICTS_FILE, Tally, read_saved, read_verdicts
+from .refined import FigureText, Refined, read_records
+from .subjects import panels_of, subject_of
+from .verdicts import VERDICTS, VERDICTS_FILE, Kept, Tally, read_saved
 
-__all__ = ["Review", "Reviewed"]
+__all__ = ["Review", "Reviewed", "Taken"]
+
+QUOTED = 80
+"""Letters of a person's words that are named where they do not count any more."""
+
+
+class Taken(NamedTuple):
+    """What became of the verdicts of a review sheet.
+
+    Attributes
+    ----------
+    new : int
+        New or changed.
+    gone : int
+        About texts that are not there any more.
+    moved : int
+        Not taken: something else was said since the sheet was written.
+    """
+
+    new: int
+    gone: int
+    moved: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +56,8 @@ class Reviewed:
         One of :data:`.verdicts.VERDICTS`.
     asked, said : str
         In the person's words where they were changed, else the teacher's.
+    digest : str
+        Of the caption and the picture that it is about.
     """
 
     text: FigureText
@@ -42,6 +67,7 @@ class Reviewed:
     verdict: str
     asked: str
     said: str
+    digest: str = ""
 
     @property
     def id(self) -> str:
@@ -84,30 +110,71 @@ class Review:
         self.broken: list[str] = []
         self.file = folder / VERDICTS_FILE
         figures = {figure.id: figure for figure in read_figures(folder, self.broken)}
-        refined = read_refined(folder, self.broken)
+        records: dict[str, list[Refined]] = {}
+        for one in read_records(folder, self.broken):
+            records.setdefault(one.name, []).append(one)
         cut_torn_line(self.file)
-        said = read_verdicts(self.file)
+        self._kept = Kept(self.file)
+        self._kept.follow()
         self._texts: dict[str, Reviewed] = {}
-        for one in refined:
-            figure = figures.get(one.figure)
+        for name, about in records.items():
+            figure = figures.get(about[-1].figure)
             if figure is None:
-                self.broken.append(f"{one.name}: this figure is not in the folder any more.")
-                continue
-            panel = next((p for p in figure.panels if p.letter == one.panel), None)
-            if one.panel and panel is None:
-                self.broken.append(f"{one.name}: the figure has no such panel any more.")
-                continue
-            for text in one.texts:
-                entry = said.get(text.id, {})
-                self._texts[text.id] = Reviewed(
-                    text,
-                    figure,
-                    panel,
-                    one.picture,
-                    entry.get("verdict", "open"),
-                    entry.get("asked", text.asked),
-                    entry.get("said", text.said),
+                self.broken.append(f"{name}: this figure is not in the folder any more.")
+            else:
+                self._add(name, about, figure)
+
+    def _add(self, name: str, about: list[Refined], figure: PaperFigure) -> None:
+        """Add the texts about one figure or panel, as they are in its records."""
+        *earlier, last = about
+        panel = panels_of(figure).get(last.panel) if last.panel else None
+        if last.panel and panel is None:
+            self.broken.append(f"{name}: the figure has no such panel any more.")
+            return
+        try:
+            digest = subject_of(self.folder, figure, panel).digest
+        except SourceError as error:
+            self.broken.append(f"{name}: {error}")
+            return
+        if last.digest == digest:
+            for text in last.texts:
+                self._texts[text.id] = self._judged(
+                    Reviewed(text, figure, panel, last.picture, "open", "", "", digest)
                 )
+        else:
+            self.broken.append(
+                f"{name}: its texts are about another caption or picture; run `data refine` again."
+            )
+        # A person's own words must not vanish because the teacher was asked again.
+        for record in (*earlier, last):
+            for text in record.texts:
+                before = self._judged(
+                    Reviewed(text, figure, panel, record.picture, "open", "", "", record.digest)
+                )
+                if before.verdict != "accepted" and not before.is_edited:
+                    continue
+                if record.digest == digest:
+                    self._texts.setdefault(text.id, before)
+                else:
+                    what = "accepted" if before.verdict == "accepted" else "put in other words"
+                    self.broken.append(
+                        f"{name}: “{before.said[:QUOTED]}” was {what} for another caption or "
+                        "picture and is left out."
+                    )
+
+    def _judged(self, one: Reviewed) -> Reviewed:
+        """Return a text as it was judged last, for the same caption and picture."""
+        entry = self._kept.entries.get(one.id, {})
+        if entry.get("digest", one.digest) != one.digest:
+            entry = {}
+        verdict = entry.get("verdict", "open")
+        asked, said = entry.get("asked", one.text.asked), entry.get("said", one.text.said)
+        return replace(one, verdict=verdict, asked=asked, said=said)
+
+    def refresh(self) -> None:
+        """Take in what was said elsewhere meanwhile, in another window or by a command."""
+        self._kept.follow()
+        self._texts = {key: self._judged(one) for key, one in self._texts.items()}
 
     @property
     def texts(self) -> list[Reviewed]:
@@ -135,9 +202,11 @@ class Review:
         SourceError
             If there is no such text or verdict, or it cannot be written.
         """
+        self._kept.follow()
         before = self._texts.get(key)
         if before is None or verdict not in VERDICTS:
             raise SourceError("There is no such text to judge any more; open the folder again.")
+        before = self._judged(before)
         after = replace(
             before,
             verdict=verdict,
@@ -145,6 +214,7 @@ class Review:
             said=" ".join(said.split()) or before.said,
         )
         if after == before:
+            self._texts[key] = after
             return False
         entry = {
             "id": key,
@@ -154,6 +224,7 @@ class Review:
             "verdict": verdict,
             "asked": after.asked,
             "said": after.said,
+            "digest": after.digest,
         }
         try:
             append_line(self.file, entry)
@@ -164,26 +235,33 @@ class Review:
         self._texts[key] = after
         return True
 
-    def take(self, saved: Path) -> tuple[int, int]:
-        """Keep the verdicts that a review sheet saved.
+    def take(self, saved: Path) -> Taken:
+        """Keep the verdicts that a review sheet saved, unless others were said since.
 
         Returns
         -------
-        (int, int)
-            How many were new or changed, and how many were about texts that are not there any more.
+        Taken
+            How many were new or changed, about texts that are gone, and not taken.
 
         Raises
         ------
         SourceError
             If the file holds no verdicts.
         """
-        new = gone = 0
+        new = gone = moved = 0
+        self.refresh()
         for entry in read_saved(saved):
-            if entry["id"] not in self._texts:
+            now = self._texts.get(entry["id"])
+            if now is None:
                 gone += 1
+                continue
+            said, known = (entry["verdict"], entry["asked"], entry["said"]), entry["known"]
+            state = [now.verdict, now.asked, now.said]
+            if known is not None and state != list(said) and state not in known:
+                moved += 1
             else:
-                new += self.say(entry["id"], entry["verdict"], entry["asked"], entry["said"])
-        return new, gone
+                new += self.say(entry["id"], *said)
+        return Taken(new, gone, moved)
 
     def tallies(self) -> list[Tally]:
         """Return what was said of each kind."""

@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import MicrographError
 from ...whole_files import write_whole
 from .review import Review, Reviewed
-from .subjects import Subject, picture_file
+from .subjects import subject_of
 
 __all__ = ["draw_sample", "picture_of", "write_review_sheet"]
 
@@ -106,9 +106,7 @@ def picture_of(folder: Path, one: Reviewed, side: int) -> tuple[bytes, int, int]
     MicrographError
         If it cannot be read.
     """
-    path = picture_file(folder, one.figure)
-    subject = Subject(path, _name(one), "", one.figure, one.panel, one.caption)
-    image = subject.show(side).image
+    image = subject_of(folder, one.figure, one.panel).show(side).image
     data = io.BytesIO()
     image.save(data, "JPEG", quality=88)
     return data.getvalue(), image.width, image.height

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import lru_cache
 from pathlib import Path
 
 from ...errors import MicrographError, SourceError
 from ..teacher.pictures import Picture, Shown, read_grey_or_colour
 from .figure import Panel, PaperFigure, read_figures
 
-__all__ = ["Subject", "picture_file", "subjects_of"]
+__all__ = ["Subject", "panels_of", "picture_file", "subject_of", "subjects_of"]
 
 LONGEST = 6000
 """Letters of a caption that are shown; a longer one has swallowed the paper's text."""
@@ -40,10 +41,15 @@ class Subject(Picture):
 
     @property
     def digest(self) -> str:
-        """Changes with the caption, the picture's size and the panel's place."""
+        """Changes with the caption, the picture's file and the panel's place."""
         box = None if self.panel is None else self.panel.box
-        text = f"{self.caption}\0{self.figure.size}\0{box}"
-        return sha256(text.encode(errors="replace")).hexdigest()[:12]
+        try:
+            status = self.path.stat()
+            picture = _bytes_hash(self.path, status.st_mtime_ns, status.st_size)
+        except OSError:
+            picture = ""
+        text = f"{self.caption}\0{picture}\0{box}"
+        return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
 
     def show(self, side: int) -> Shown:
         """Read the picture, no side longer than ``side`` pixels.
@@ -74,12 +80,41 @@ def picture_file(folder: Path, figure: PaperFigure) -> Path:
         If the list names a file outside its folder, or one that is not there.
     """
     path = folder / figure.image
-    # A list made elsewhere must not make us show other files of this computer to a server.
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        # A list made elsewhere must not make us show other files of this computer to a server.
+        inside = path.resolve().is_relative_to(folder.resolve())
+        there = path.is_file()
+    except (OSError, ValueError, RuntimeError):  # no name that a file can have
+        raise SourceError(f"{figure.image[:80]!r} is no name of a picture.") from None
+    if not inside:
         raise SourceError(f"{figure.image} lies outside {folder} and is not opened.")
-    if not path.is_file():
+    if not there:
         raise SourceError(f"There is no picture {figure.image} in {folder}.")
     return path
+
+
+def panels_of(figure: PaperFigure) -> dict[str, Panel]:
+    """Return the panels by their letters; of two with one letter the first."""
+    found: dict[str, Panel] = {}
+    for panel in figure.panels:
+        if panel.letter:
+            found.setdefault(panel.letter, panel)
+    return found
+
+
+def subject_of(folder: Path, figure: PaperFigure, panel: Panel | None = None) -> Subject:
+    """Return a figure, or a panel of it, as a teacher is asked about it.
+
+    Raises
+    ------
+    SourceError
+        If its picture is not there.
+    """
+    caption = figure.caption if panel is None else panel.caption
+    name = figure.id if panel is None else f"{figure.id} ({panel.letter})"
+    group = figure.doi or figure.paper
+    path = picture_file(folder, figure)
+    return Subject(path, name, group, figure, panel, caption[:LONGEST])
 
 
 def subjects_of(
@@ -103,25 +138,29 @@ def subjects_of(
     """
     why: list[str] = [] if skipped is None else skipped
     found: dict[str, Subject] = {}
-    for figure in read_figures(folder, why):
+    figures = {figure.id: figure for figure in read_figures(folder, why)}
+    for figure in figures.values():
         try:
-            path = picture_file(folder, figure)
+            parts = [subject_of(folder, figure, panel) for panel in _parts(figure, panels)]
         except SourceError as error:
             why.append(f"{figure.label or figure.id}: {error}")
             continue
-        for panel in _parts(figure, panels):
-            caption = figure.caption if panel is None else panel.caption
-            name = figure.id if panel is None else f"{figure.id} ({panel.letter})"
-            if len(caption.strip()) < SHORTEST:
-                if panel is None:
-                    why.append(f"{name}: the caption says too little to be checked against.")
-                continue
-            group = figure.doi or figure.paper
-            found[name] = Subject(path, name, group, figure, panel, caption[:LONGEST])
+        for part in parts:
+            if len(part.caption.strip()) >= SHORTEST:
+                found[part.name] = part
+            elif part.panel is None:
+                why.append(f"{part.name}: the caption says too little to be checked against.")
     return list(found.values())
 
 
 def _parts(figure: PaperFigure, panels: bool) -> Iterable[Panel | None]:
     yield None
     if panels:
-        yield from (panel for panel in figure.panels if panel.letter and panel.caption)
+        yield from (panel for panel in panels_of(figure).values() if panel.caption)
+
+
+@lru_cache(maxsize=4096)
+def _bytes_hash(path: Path, changed: int, size: int) -> str:
+    """Return the hash of a file; its time and size tell whether it is another one by now."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from ...errors import MicrographError, SourceError
 from ..chat import ChatExample, Message
 from .refined import KINDS
 from .review import Review, Reviewed
-from .subjects import Subject, picture_file
+from .subjects import subject_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -130,8 +130,7 @@ def _messages(part: Sequence[Reviewed], captions: str) -> Iterator[Message]:
     told = False
     for i, one in enumerate(part):
         asked = one.asked or _ask(one)
-        rests = one.text.support in ("caption", "mixed")
-        wanted = captions == "always" or (captions == "needed" and rests)
+        wanted = captions == "always" or (captions == "needed" and one.text.needs_caption)
         if wanted and not told:
             asked = f"The caption of this picture: “{one.caption}”\n\n{asked}"
             told = True
@@ -146,5 +145,4 @@ def _ask(one: Reviewed) -> str:
 
 
 def _picture(folder: Path, one: Reviewed) -> Image.Image:
-    path = picture_file(folder, one.figure)
-    return Subject(path, one.id, "", one.figure, one.panel, one.caption).show(SIDE).image
+    return subject_of(folder, one.figure, one.panel).show(SIDE).image

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ...errors import SourceError
 from ...intervals import wilson
 
-__all__ = ["VERDICTS", "VERDICTS_FILE", "Tally", "read_saved", "read_verdicts"]
+__all__ = ["VERDICTS", "VERDICTS_FILE", "Kept", "Tally", "read_saved"]
 
 VERDICTS_FILE = "verdicts.jsonl"
 """One verdict a line beside ``figures.jsonl``; the last about each text counts."""
@@ -59,8 +58,11 @@ class Tally:
         )
 
 
-def read_saved(path: Path) -> list[dict[str, str]]:
+def read_saved(path: Path) -> list[dict[str, Any]]:
     """Read the verdicts that a review sheet saved.
+
+    Each has ``known``, too: the states (verdict, asked, said) that the sheet knew of; None where
+    it does not say.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def read_saved(path: Path) -> list[dict[str, str]]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
-        return [_entry(item) for item in found]
+        return [{**_entry(item), "known": _known(item)} for item in found]
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -78,17 +80,51 @@ def read_saved(path: Path) -> list[dict[str, str]]:
         ) from None
 
 
-def read_verdicts(path: Path) -> dict[str, dict[str, str]]:
-    """Return the last verdict about each text; lines that are broken are passed over."""
-    found: dict[str, dict[str, str]] = {}
-    lines: Iterable[bytes] = path.read_bytes().splitlines() if path.is_file() else ()
-    for line in lines:
+class Kept:
+    """The last verdict about each text, followed while others write to the file, too.
+
+    Lines that are broken are passed over.
+
+    Parameters
+    ----------
+    path : Path
+        ``verdicts.jsonl``; there need not be one yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.entries: dict[str, dict[str, str]] = {}
+        self._read = 0
+        self._file = (0, 0)
+
+    def follow(self) -> None:
+        """Read what was written since the last time."""
         try:
-            entry = _entry(json.loads(line))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        found[entry["id"]] = entry
-    return found
+            status = self.path.stat()
+            file = status.st_dev, status.st_ino
+            if file != self._file or status.st_size < self._read:
+                self.entries.clear()
+                self._file, self._read = file, 0
+            if status.st_size == self._read:
+                return
+            with self.path.open("rb") as opened:
+                opened.seek(self._read)
+                data = opened.read()
+        except OSError:  # what is wrong with the file is said when it is written
+            if not self.path.is_file():
+                self.entries.clear()
+                self._file, self._read = (0, 0), 0
+            return
+        whole = data[: data.rfind(b"\n") + 1]  # the last line may be half written yet
+        self._read += len(whole)
+        for line in whole.split(b"\n"):
+            try:
+                item = json.loads(line)
+                entry = _entry(item)
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+            digest = item.get("digest")
+            self.entries[entry["id"]] = {**entry, "digest": digest} if _is_word(digest) else entry
 
 
 def _entry(item: Any) -> dict[str, str]:
@@ -96,3 +132,16 @@ def _entry(item: Any) -> dict[str, str]:
     if entry["verdict"] not in VERDICTS or not all(isinstance(v, str) for v in entry.values()):
         raise ValueError("no verdict")
     return entry
+
+
+def _known(item: Any) -> list[list[str]] | None:
+    known = item.get("known")
+    if known is not None and not (
+        isinstance(known, list) and all(isinstance(state, list) for state in known)
+    ):
+        raise ValueError("no states")
+    return known
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
