@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.synthetic.formation import expose, signal_of, weather
-from ..datasets.synthetic.scene import Scene
 from .fields import StructureError
 from .grid import Floats
 
@@ -85,7 +83,10 @@ def render(
     StructureError
         If the tilt or the size is none.
     """
+    # Late: they bring much of scipy, and the window asks for pictures seldom.
+    from ..datasets.synthetic.formation import expose, signal_of, weather
     from ..datasets.synthetic.noise import fractal
+    from ..datasets.synthetic.scene import Scene
 
     tilt = structure.fields.of_kind.view if tilt is None else tilt
     if not 0 <= tilt <= MOST_TILT:
