@@ -44,13 +44,13 @@ def tiny(tmp_path_factory):
     model = MvaemaModel(MvaemaConfig(**{**SMALL, "text_config": text}))
     model.save_compact(folder / "init")
     processor.save_pretrained(folder / "init")
-    prepare_plates(folder / "cache", list(views_of(RECORDS, mirrored=False)))
+    prepare_plates(folder / "cache", list(views_of(RECORDS, turned=False)))
     return folder
 
 
 def teach(folder, output, recipe=RECIPE, **given):
     return teach_plates(
-        RECORDS, output, folder / "cache", recipe=recipe, init=folder / "init", mirrored=False,
+        RECORDS, output, folder / "cache", recipe=recipe, init=folder / "init", turned=False,
         device="cpu", **given,
     )  # fmt: skip
 
@@ -84,10 +84,10 @@ def test_pictures_are_looked_at_once(tiny, monkeypatch):
     assert len(seen) == 2
 
 
-def test_four_views_of_a_plate_have_names_of_their_own():
+def test_both_views_of_a_plate_have_names_of_their_own():
     views = list(views_of(RECORDS))
-    assert len({view.name for view in views}) == 8
-    assert len(list(views_of(RECORDS, mirrored=False))) == 2
+    assert len({view.name for view in views}) == 4
+    assert len(list(views_of(RECORDS, turned=False))) == 2
 
 
 def test_nothing_to_learn_from_is_told(tmp_path):

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelError
-from ..models.own import target_of
 from .progress import bar, file_errors, stoppable
 
 __all__ = ["app", "folder_of", "moved", "said"]
@@ -60,6 +59,7 @@ def layers(
 
     All else (image encoder, words, processor) is that of the first model.
     """
+    from ..models.own import target_of
     from ..training.merging.stacking import Part, stack_layers
 
     target = target_of(output, name)
@@ -96,6 +96,7 @@ def preset(
     cephalo-10b: 32 layers and the last 8 of 32 (40), cephalo-12b: 32 and the last 16 (48); of
     models of another depth the same shares.
     """
+    from ..models.own import target_of
     from ..training.merging.presets import stack_preset
 
     target = target_of(output, name)
@@ -125,6 +126,7 @@ def linear(
     as_json: AsJson = False,
 ) -> None:
     """Make the weighted mean of models, or of adapters."""
+    from ..models.own import target_of
     from ..training.merging.averaging import merge_linear
 
     target = target_of(output, name)
@@ -153,6 +155,7 @@ def tasks(
     as_json: AsJson = False,
 ) -> None:
     """Add to a model what others have learnt beyond it."""
+    from ..models.own import target_of
     from ..training.merging.averaging import task_arithmetic
 
     target = target_of(output, name)

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelError
-from ..models.own import target_of
 from .merging import AsJson, Name, Output, folder_of, moved, said
 from .progress import bar, file_errors, need, stoppable
 
@@ -74,6 +73,7 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """Mix models: each becomes an expert, and gates learn which of them a token goes to."""
+    from ..models.own import target_of
     from ..training.experts import mix_experts
 
     target = target_of(output, name)
@@ -135,6 +135,7 @@ def tune(
 
     To teach small matrices beside all other weights instead, use `fine-tune`.
     """
+    from ..models.own import target_of
     from ..training.experts import tune_experts
 
     if what not in ("gates", "experts", "all"):
