@@ -212,8 +212,8 @@ class Journal:
         """
         self._judge(
             key,
-            "INSERT INTO judgements VALUES (?1, ?2, ?2 <> '') ON CONFLICT (key) DO UPDATE SET "
-            "corrected = ?2, reviewed = max(reviewed, ?2 <> '')",
+            "INSERT INTO judgements VALUES (:key, :value, :value <> '') ON CONFLICT (key) "
+            "DO UPDATE SET corrected = :value, reviewed = max(reviewed, :value <> '')",
             name,
         )
 
@@ -221,8 +221,8 @@ class Journal:
         """Record whether a person has looked at an item; see :meth:`correct`."""
         self._judge(
             key,
-            "INSERT INTO judgements VALUES (?1, '', ?2) ON CONFLICT (key) DO UPDATE SET "
-            "reviewed = ?2",
+            "INSERT INTO judgements VALUES (:key, '', :value) ON CONFLICT (key) DO UPDATE SET "
+            "reviewed = :value",
             bool(reviewed),
         )
 
@@ -330,7 +330,7 @@ class Journal:
             known = connection.execute("SELECT 1 FROM findings WHERE key = ?", (key,)).fetchone()
             if known is None:
                 raise JournalError(f"{self._name} holds nothing about {key!r}.")
-            connection.execute(statement, (key, value))
+            connection.execute(statement, {"key": key, "value": value})
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
