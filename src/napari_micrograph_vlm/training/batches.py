@@ -21,11 +21,11 @@ from .recipe import Recipe
 from .shards import Picture, token_shares
 from .tensors import ImageTensors, image_tensors, pair_tensors
 
-__all__ = ["Batches", "ImageTensors", "image_tensors", "pair_tensors"]
+__all__ = ["Batches", "ImageTensors", "Row", "image_tensors", "pair_tensors"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class Row:
     """One dialogue, about which entry of the batch it is, and the shares of what it names."""
 
     dialogue: Dialogue
@@ -126,7 +126,7 @@ class Batches:
         if not asked:
             return None
         images = pair_tensors([pair for pair, _ in asked])
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for i, (pair, items) in enumerate(asked):
             for item in items:
                 others = [other for other in items if other is not item]
@@ -169,7 +169,7 @@ class Batches:
         return taken
 
     def _dialogues(self, pictures: Sequence[Picture], tokens: int) -> dict[str, Tensor]:
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for i, picture in enumerate(pictures):
             items = ask_about(picture.facts, self.rng, self.recipe.rows_an_image)
             for item in items:
@@ -187,7 +187,7 @@ class Batches:
         turns: tuple[Turn, ...],
         image: int,
         shares: NDArray[np.float32] | None,
-    ) -> list[_Row]:
+    ) -> list[Row]:
         """Return the row of one question; none where it is too long."""
         spans = [] if shares is None else [(0, len(item.answer))]
         try:
@@ -196,9 +196,9 @@ class Batches:
             )
         except QuestionError:  # a long description of a teacher
             return []
-        return [_Row(dialogue, image, shares)]
+        return [Row(dialogue, image, shares)]
 
-    def _tensors(self, rows: Sequence[_Row], tokens: int) -> dict[str, Tensor]:
+    def _tensors(self, rows: Sequence[Row], tokens: int) -> dict[str, Tensor]:
         """Pad dialogues, and the shares of what they name to ``tokens`` image tokens."""
         targets = np.zeros((len(rows), tokens), np.float32)
         for target, row in zip(targets, rows, strict=True):

@@ -38,6 +38,7 @@ __all__ = [
     "draw_picture",
     "drawing_digest",
     "fill_cache",
+    "frozen_encoder",
     "look",
     "make_shard",
     "seeds_of",
@@ -200,7 +201,7 @@ def make_shard(job: Job) -> list[str]:
         except Exception as error:  # readers raise what they like, and one file must not stop all
             broken.append(f"{picture.path}: {one_line(error)}")
     if drawn:
-        write_shard(job.folder, job.name, look(_encoder(), drawn))
+        write_shard(job.folder, job.name, look(frozen_encoder(), drawn))
     if broken:
         job.folder.mkdir(parents=True, exist_ok=True)
         notes = job.folder / f"{job.name}{SKIPPED}"
@@ -276,7 +277,7 @@ def look(encoder: ImageEncoder, drawn: Sequence[Drawn]) -> list[Picture]:
 
 
 @cache
-def _encoder() -> ImageEncoder:
+def frozen_encoder() -> ImageEncoder:
     """Return an image encoder of which only the frozen backbone is used."""
     model = MvaemaModel(MvaemaConfig())
     load_imagenet_backbone(model)

@@ -19,11 +19,11 @@ from ..errors import SourceError
 from ..models.student.loading import load_parts, revision_of
 from ..models.student.processing import MvaemaProcessor
 from ..simulation.records import VERSION, Record, half_turned, refuse_kept
-from .batches import Batches, _Row
-from .building import _encoder, look
+from .batches import Batches, Row
+from .building import frozen_encoder, look
 from .hardware import new_accelerator
 from .loop import Trainer
-from .recipe import Recipe, _shipped
+from .recipe import Recipe, shipped_file
 from .shards import Picture, read_shards, write_shard
 from .variation import Drawn
 
@@ -58,7 +58,7 @@ class Taught:
 
 def recipe_for_plates() -> Recipe:
     """Return the recipe of this training."""
-    return Recipe(**json.loads(_shipped("fracture.json")))
+    return Recipe(**json.loads(shipped_file("fracture.json")))
 
 
 def views_of(records: Iterable[Record], *, turned: bool = True) -> Iterator[Record]:
@@ -103,7 +103,7 @@ def prepare_plates(
                 facts = Facts(source=record.name, aspect=1.0)
                 drawn.append(Drawn(plate_region(record), facts))
                 on_picture()
-            write_shard(folder, name, look(_encoder(), drawn))
+            write_shard(folder, name, look(frozen_encoder(), drawn))
         else:
             for _ in some:
                 on_picture()
@@ -118,7 +118,7 @@ class _Batches(Batches):
     plates: dict[str, Record]
 
     def _dialogues(self, pictures: Sequence[Picture], tokens: int) -> dict[str, Tensor]:
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for i, picture in enumerate(pictures):
             record = self.plates[picture.facts.source]
             for item in questions_about_plate(
@@ -127,7 +127,7 @@ class _Batches(Batches):
                 dialogue = self.processor.encode_dialogue(
                     (), item.question, item.answer, max_length=self.max_length
                 )
-                rows.append(_Row(dialogue, i, None))
+                rows.append(Row(dialogue, i, None))
         return self._tensors(rows, tokens)
 
 
@@ -232,7 +232,7 @@ def _check_about(folder: Path, about: dict[str, Any]) -> None:
 
 def _save(model: Any, processor: MvaemaProcessor, output: Path, recipe: Recipe, runs: int) -> None:
     """Write a student that reads plates; it takes any picture, and its answers no confidence."""
-    from .run import _no_bars
+    from .run import no_bars
 
     model.eval().cpu()
     # What told micrographs from other pictures, and how sure answers are, was fitted before.
@@ -246,7 +246,7 @@ def _save(model: Any, processor: MvaemaProcessor, output: Path, recipe: Recipe, 
     ]
     processor.casing = {**processor.casing, **CASING}
     output.mkdir(parents=True, exist_ok=True)
-    with _no_bars():
+    with no_bars():
         model.save_compact(output)
     processor.save_pretrained(output)
     (output / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")

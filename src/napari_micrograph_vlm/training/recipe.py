@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import SourceError
 
-__all__ = ["TEST_SEED", "VALIDATION_SEED", "Recipe"]
+__all__ = ["TEST_SEED", "VALIDATION_SEED", "Recipe", "shipped_file"]
 
 TEST_SEED = 10_000_000
 """Synthetic pictures from this seed on are kept for the test."""
@@ -137,7 +137,7 @@ class Recipe:
             seeds touch those that are kept for calibration and test.
         """
         if path is None:
-            text = _shipped("recipe.json")
+            text = shipped_file("recipe.json")
         else:
             try:
                 text = path.read_text(encoding="utf-8")
@@ -160,14 +160,15 @@ class Recipe:
     @classmethod
     def fine_tuning(cls) -> Recipe:
         """Return the recipe that teaches a trained student some pictures more."""
-        return cls(**json.loads(_shipped("fine_tune.json")))
+        return cls(**json.loads(shipped_file("fine_tune.json")))
 
     def to_json(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), indent=2)
 
 
-def _shipped(name: str) -> str:
+def shipped_file(name: str) -> str:
+    """Return the text of a file that lies beside this module."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

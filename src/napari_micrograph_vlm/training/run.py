@@ -31,7 +31,7 @@ from .novelty import fit_novelty, other_pictures
 from .progress import Lines, Progress, Silent
 from .recipe import Recipe
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "no_bars", "run"]
 
 REMOVABLE = LOSSES[1:]
 
@@ -282,7 +282,7 @@ class _Training:
         if self.others:
             self.told.say(f"no micrographs: {self._tell_apart(model, pictures)}")
         self.output.mkdir(parents=True, exist_ok=True)
-        with _no_bars():
+        with no_bars():
             model.save_compact(self.output)
         processor.save_pretrained(self.output)
         recipe = self.recipe.to_json() + "\n"
@@ -372,7 +372,7 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def no_bars() -> Iterator[None]:
     """Keep transformers' own bars off the screen."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MicrographError
+from ...whole_files import write_whole
 from ..labelled import CLOSED, Labelled
 from ..teacher.pictures import Picture
 from .claims import Claim
 
-__all__ = ["write_sheet"]
+__all__ = ["fill_sheet", "write_sheet"]
 
 SIDE = 512
 """Longest side of a picture on the sheet, in pixels."""
@@ -72,12 +73,16 @@ def write_sheet(
         "folder": labelled.folder.resolve().name,
         "cards": cards,
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fill_sheet(path, (files(__package__) / "sheet.html").read_text(encoding="utf-8"), data)
+    return skipped
+
+
+def fill_sheet(path: Path, template: str, data: dict[str, Any]) -> None:
+    """Write a page with its data in the place of ``"DATA"``."""
     # "</script>" inside a text would end the script.
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    template = (files(__package__) / "sheet.html").read_text(encoding="utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(template.replace('"DATA"', text), encoding="utf-8")
-    return skipped
+    write_whole(path, template.replace('"DATA"', text))
 
 
 def _shown(claim: Claim, verdicts: dict[str, dict[str, str]]) -> dict[str, str]:

@@ -12,12 +12,10 @@ from .captions import caption_start, clean_text, is_table
 from .clean import lowered, raised, scripts
 from .found import Found
 from .html_pictures import pictures_in, without_signs
-from .local_images import need_lxml, side_by_side
+from .local_images import document_bytes, need_lxml, refuse_bare, side_by_side
 
 __all__ = ["figures_of_html"]
 
-_LARGEST_FILE = 64 * 2**20
-"""A page with its pictures as text within it is smaller."""
 
 _CAPTION_CLASS = re.compile(
     r"(?:^|[\s_-])(?:thumb)?(?:captions?|gallerytext|legend|figcap|fig(?:ure)?[_-]{1,2}description)"
@@ -91,11 +89,8 @@ def figures_of_html(
         image, panels = side_by_side(images, caption, said)
         count += 1
         yield Found(image, label, caption, doi=doi, title=title, panels=panels)
-    if missing and not count:
-        raise SourceError(
-            f"{path.name} names {len(missing)} pictures that do not lie beside it, {missing[0]} "
-            "among them; save the page again with its pictures (“Web page, complete”)."
-        )
+    if not count:
+        refuse_bare(path, missing, "save the page again with its pictures (“Web page, complete”)")
     if skipped is not None:
         skipped += told
 
@@ -104,12 +99,7 @@ def _parsed(path: Path) -> Any:
     need_lxml()
     from lxml import etree, html
 
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise SourceError(f"{path.name} is larger than any saved page; is it one?")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
+    data = document_bytes(path, "saved page")
     # libxml2 takes a page without a declaration for Latin-1.
     encoding = "utf-8" if _is_utf8(data) else None
     parser = html.HTMLParser(no_network=True, encoding=encoding, huge_tree=False)

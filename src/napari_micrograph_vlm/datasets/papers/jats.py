@@ -12,14 +12,20 @@ from ...errors import SourceError
 from .captions import caption_start, clean_text
 from .clean import lowered, raised, scripts
 from .found import Found
-from .local_images import inside, need_lxml, read_image, side_by_side
+from .local_images import (
+    document_bytes,
+    inside,
+    need_lxml,
+    read_image,
+    refuse_bare,
+    side_by_side,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["figures_of_jats"]
 
-_LARGEST_FILE = 64 * 2**20
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _ENDINGS = ("", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 _FOLDERS = (".", "images", "figures", "graphic", "graphics", "media", "figs")
@@ -73,11 +79,8 @@ def figures_of_jats(
         count += 1
         image, panels = side_by_side(images, caption)
         yield Found(image, label, caption, doi=doi, title=title, panels=panels)
-    if missing and not count:
-        raise SourceError(
-            f"{path.name} names {len(missing)} pictures that do not lie beside it, {missing[0]} "
-            "among them; unpack the article's archive into one folder."
-        )
+    if not count:
+        refuse_bare(path, missing, "unpack the article's archive into one folder")
     if skipped is not None:
         skipped += told
 
@@ -86,12 +89,7 @@ def _parsed(path: Path) -> Any:
     need_lxml()
     from lxml import etree
 
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise SourceError(f"{path.name} is larger than any article; is it one?")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
+    data = document_bytes(path, "article")
     own = SourceError(
         f"{path.name} defines entities of its own, which may stand for other files; it is not "
         "read: save it without them."

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["inside", "local_image", "need_lxml", "read_image", "side_by_side"]
+__all__ = [
+    "document_bytes",
+    "inside",
+    "local_image",
+    "need_lxml",
+    "read_image",
+    "refuse_bare",
+    "side_by_side",
+]
+
+_LARGEST_FILE = 64 * 2**20
+"""Bytes of a page or an article; a page with its pictures as text within it is smaller."""
 
 _MOST_PIXELS = 120_000_000
 _MOST_BYTES = 256 * 2**20
@@ -30,6 +41,44 @@ _MOST_TOGETHER = 24_000_000
 
 _APART = 10
 """Pixels between them."""
+
+
+def document_bytes(path: Path, kind: str) -> bytes:
+    """Return what a document holds.
+
+    Parameters
+    ----------
+    path : Path
+        The document.
+    kind : str
+        What it should be, such as ``"saved page"``.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or is larger than any document of its kind.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise SourceError(f"{path.name} is larger than any {kind}; is it one?")
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def refuse_bare(path: Path, missing: Sequence[str], advice: str) -> None:
+    """Complain of a document none of whose pictures are there.
+
+    Raises
+    ------
+    SourceError
+        If it names any.
+    """
+    if missing:
+        raise SourceError(
+            f"{path.name} names {len(missing)} pictures that do not lie beside it, {missing[0]} "
+            f"among them; {advice}."
+        )
 
 
 def local_image(address: str, document: Path) -> Image.Image | None:

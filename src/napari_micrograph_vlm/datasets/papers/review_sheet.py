@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
@@ -13,7 +12,7 @@ from random import Random
 from typing import Any
 
 from ...errors import MicrographError
-from ...whole_files import write_whole
+from ..audit.sheet import fill_sheet
 from .review import Review, Reviewed
 from .subjects import subject_of
 
@@ -91,10 +90,8 @@ def write_review_sheet(path: Path, review: Review, texts: Sequence[Reviewed]) ->
         "folder": folder.name,
         "cards": cards,
     }
-    # "</script>" inside a text would end the script.
-    text = json.dumps(data_of_sheet, ensure_ascii=False).replace("<", "\\u003c")
     template = (files(__package__) / "review.html").read_text(encoding="utf-8")
-    write_whole(path, template.replace('"DATA"', text))
+    fill_sheet(path, template, data_of_sheet)
     return skipped
 
 
