@@ -57,7 +57,7 @@ def figures(
         return
     name_skipped(result.skipped)
     verb = "was" if result.before == 1 else "were"
-    before = f", {result.before} {verb} read before" if result.before else ""
+    before = f", {result.before} {verb} finished before" if result.before else ""
     count = "1 figure" if result.figures == 1 else f"{result.figures} figures"
     number = "1 paper" if result.papers == 1 else f"{result.papers} papers"
-    print(f"{number} read{before}; {count}: {output}")
+    print(f"{number} looked at{before}; {count}: {output}")

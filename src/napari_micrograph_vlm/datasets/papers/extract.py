@@ -44,7 +44,7 @@ class Extracted:
     Attributes
     ----------
     papers : int
-        Read now.
+        Looked at now, those that could not be read, too.
     before : int
         Finished by an earlier run.
     figures : int
